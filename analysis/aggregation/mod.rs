@@ -1,0 +1,31 @@
+//! From votes to labels. [`NumberMethod`] and [`ChoiceMethod`] are the methods by name; each lives in one file under
+//! `number/` or `choice/`. [`bakeoff`] compares them on controls, with every score computed without the item under test.
+
+pub mod bakeoff;
+pub mod choice;
+pub mod number;
+
+pub use choice::{ChoiceEstimate, ChoiceMethod, ChoiceResult};
+pub use number::{NumberEstimate, NumberMethod, NumberResult};
+
+use serde::Serialize;
+
+/// How a method came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Convergence {
+    /// A closed formula: nothing to converge.
+    Closed,
+    /// Iterations ended because the change fell below the tolerance.
+    Converged {
+        /// Passes over the votes.
+        passes: usize,
+    },
+    /// Iterations ended at their limit: the result is usable and not final.
+    Stopped {
+        /// Passes over the votes.
+        passes: usize,
+        /// Largest change in the last pass, in the unit of the estimates (or probability).
+        change: f64,
+    },
+}

@@ -1,0 +1,12 @@
+//! The statistics of veche: scores of annotators, labels with error bars, and the bake-off that compares methods.
+//!
+//! Pure functions on dense columns: no files, no clock, no randomness but the generator that is passed in. Results do not
+//! depend on the order of votes, on the names of annotators, or on the number of threads.
+
+pub mod aggregation;
+pub mod error;
+pub mod scoring;
+pub mod table;
+
+pub use error::Error;
+pub use table::{ChoiceVotes, NumberVotes, Table};

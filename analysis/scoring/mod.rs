@@ -1,0 +1,4 @@
+//! An annotator's error on controls, with its uncertainty.
+
+pub mod choice;
+pub mod number;

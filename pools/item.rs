@@ -16,7 +16,7 @@ pub struct Item {
 }
 
 /// What an annotator looks at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Content {
     /// A picture on disk.
     File(String),

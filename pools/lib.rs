@@ -13,6 +13,7 @@ pub mod item;
 pub mod pool;
 pub mod question;
 pub mod random;
+pub mod secrecy;
 pub mod simulation;
 pub mod vote;
 

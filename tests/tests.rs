@@ -1,1 +1,12 @@
-fn main() {}
+//! The program from outside: one test binary, this is its table of contents.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod support;
+
+mod bad_input;
+mod demo;
+mod formats;
+mod heights;
+mod kill;
+mod pool;

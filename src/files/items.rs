@@ -1,0 +1,406 @@
+//! Items and controls from a folder of pictures or from a table in any column layout.
+
+use super::{Skipped, Table};
+use crate::{
+    Problem, Result,
+    config::{BoxColumns, ControlsEntry, ItemsEntry, Preset},
+    problem,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+};
+use veche_pools::{Answer, Content, Item, PixelBox, Question};
+
+/// Endings of files that count as pictures when a folder is read.
+pub const PICTURE_ENDINGS: [&str; 9] =
+    ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jfif"];
+
+/// Items with where they came from.
+#[derive(Debug, Clone, Default)]
+pub struct Items {
+    /// The items; ids are unique.
+    pub items: Vec<Item>,
+    /// Row of each in its table (header = 1); for a folder the position in name order.
+    pub rows: Vec<u64>,
+    /// Known answers, one entry per item and question. Empty where no truth columns were asked for.
+    pub truths: Vec<Vec<Option<Answer>>>,
+}
+
+/// The columns of one table, whichever section of campaign.toml they come from.
+struct Layout<'a> {
+    source: &'a Path,
+    pictures: Option<&'a Path>,
+    path: Option<String>,
+    url: Option<&'a str>,
+    text: Option<&'a str>,
+    id: Option<&'a str>,
+    face: Option<BoxColumns>,
+    person: Option<BoxColumns>,
+    truth: BTreeMap<String, String>,
+    values: BTreeMap<String, BTreeMap<String, String>>,
+    /// Rows whose every truth is missing are other people in the photo (MiVOLO's files), not controls.
+    skip_unlabelled: bool,
+}
+
+/// Reads the items of a campaign. Their truths are filled only from `simulated_truth`, for simulations.
+pub fn read_items(entry: &ItemsEntry, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
+    if entry.source.is_dir() {
+        let columns = [&entry.path, &entry.url, &entry.text, &entry.id];
+        if columns.iter().any(|c| c.is_some()) || entry.preset.is_some() {
+            return problem("[items] names columns, and its source is a folder")
+                .file(&entry.source)
+                .hint("let source be the table, and pictures the folder")
+                .fail();
+        }
+        return read_folder(&entry.source);
+    }
+    let preset = preset_columns(entry.preset);
+    let layout = Layout {
+        source: &entry.source,
+        pictures: entry.pictures.as_deref(),
+        path: entry.path.clone().or(preset.path),
+        url: entry.url.as_deref(),
+        text: entry.text.as_deref(),
+        id: entry.id.as_deref(),
+        face: entry.face.clone().or(preset.face),
+        person: entry.person.clone().or(preset.person),
+        truth: entry.simulated_truth.clone(),
+        values: BTreeMap::new(),
+        skip_unlabelled: false,
+    };
+    let items = read_table(&layout, questions, skips)?;
+    if items.items.is_empty() {
+        return problem("no items").file(&entry.source).hint("the table needs at least one good row").fail();
+    }
+    Ok(items)
+}
+
+/// Reads the controls of a campaign; each has a truth for at least one question.
+pub fn read_controls(entry: &ControlsEntry, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
+    let preset = preset_columns(entry.preset);
+    let asked = |name: &String| questions.iter().any(|q| &q.name == name);
+    let mut truth = entry.truth.clone();
+    if truth.is_empty() {
+        truth = preset.truth.into_iter().filter(|(name, _)| asked(name)).collect();
+    }
+    if truth.is_empty() {
+        return problem("[controls.truth] names no column")
+            .hint("say which column holds the true answer, for example: age = \"age\"")
+            .fail();
+    }
+    let mut values = entry.values.clone();
+    for (name, map) in preset.values {
+        let known = values.entry(name).or_default();
+        for (from, to) in map {
+            known.entry(from).or_insert(to);
+        }
+    }
+    let layout = Layout {
+        source: &entry.source,
+        pictures: entry.pictures.as_deref(),
+        path: entry.path.clone().or(preset.path),
+        url: entry.url.as_deref(),
+        text: entry.text.as_deref(),
+        id: entry.id.as_deref(),
+        face: entry.face.clone().or(preset.face),
+        person: entry.person.clone().or(preset.person),
+        truth,
+        values,
+        skip_unlabelled: entry.preset == Some(Preset::Mivolo),
+    };
+    if entry.source.is_dir() {
+        return problem("controls come from a table with their true answers, and this is a folder")
+            .file(&entry.source)
+            .hint("let [controls] source be a CSV with the columns file and the answers")
+            .fail();
+    }
+    let controls = read_table(&layout, questions, skips)?;
+    if controls.items.is_empty() {
+        return problem("no controls at all")
+            .file(&entry.source)
+            .hint("annotators can only be scored on controls: give at least as many as a suite needs")
+            .fail();
+    }
+    Ok(controls)
+}
+
+#[derive(Default)]
+struct PresetColumns {
+    path: Option<String>,
+    face: Option<BoxColumns>,
+    person: Option<BoxColumns>,
+    truth: BTreeMap<String, String>,
+    values: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+fn preset_columns(preset: Option<Preset>) -> PresetColumns {
+    let columns = |names: [&str; 4]| Some(names.map(str::to_owned));
+    let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
+    let sexes: BTreeMap<String, String> =
+        map(&[("M", "male"), ("F", "female"), ("m", "male"), ("f", "female"), ("0", "male"), ("1", "female")]);
+    let (path, face, person) = match preset {
+        None => return PresetColumns::default(),
+        Some(Preset::ImdbClean) => ("filename", columns(["x_min", "y_min", "x_max", "y_max"]), None),
+        Some(Preset::Mivolo) => (
+            "img_name",
+            columns(["face_x0", "face_y0", "face_x1", "face_y1"]),
+            columns(["person_x0", "person_y0", "person_x1", "person_y1"]),
+        ),
+    };
+    PresetColumns {
+        path: Some(path.to_owned()),
+        face,
+        person,
+        truth: map(&[("age", "age"), ("sex", "gender"), ("gender", "gender")]),
+        values: BTreeMap::from([("sex".to_owned(), sexes.clone()), ("gender".to_owned(), sexes)]),
+    }
+}
+
+/// All pictures below a folder, in name order; the id is the path below the folder.
+fn read_folder(dir: &Path) -> Result<Items> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let entries = fs::read_dir(&folder).map_err(|e| Problem::io("read the folder", &folder, &e))?;
+        for entry in entries {
+            let path = entry.map_err(|e| Problem::io("read the folder", &folder, &e))?.path();
+            let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+            let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+            if hidden {
+                continue;
+            } else if path.is_dir() {
+                open.push(path);
+            } else if PICTURE_ENDINGS.contains(&ending.as_str()) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        return problem("no pictures in this folder")
+            .file(dir)
+            .hint(format!("pictures end in {}", PICTURE_ENDINGS.join(", ")))
+            .fail();
+    }
+    let rows = (1..=found.len() as u64).collect();
+    let item = |path: PathBuf| Item {
+        id: path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned(),
+        content: Content::File(path.to_string_lossy().into_owned()),
+        face: None,
+        person: None,
+    };
+    Ok(Items { items: found.into_iter().map(item).collect(), rows, truths: Vec::new() })
+}
+
+/// A column, or a template with columns in braces.
+enum Cell {
+    Column(usize),
+    Template(Vec<(String, Option<usize>)>),
+}
+
+impl Cell {
+    fn find(table: &Table, text: &str) -> Result<Self> {
+        if !text.contains('{') {
+            return Ok(Self::Column(table.column(text)?));
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((name, tail)) = after.split_once('}') else {
+                return problem("a { without its } in a path template").value(text).fail();
+            };
+            parts.push((before.to_owned(), Some(table.column(name)?)));
+            rest = tail;
+        }
+        parts.push((rest.to_owned(), None));
+        Ok(Self::Template(parts))
+    }
+
+    /// The text for one row; empty if any column it needs is.
+    fn text(&self, row: &super::Row<'_>) -> String {
+        match self {
+            Self::Column(c) => row.get(*c).trim().to_owned(),
+            Self::Template(parts) => {
+                let mut text = String::new();
+                for (before, column) in parts {
+                    text += before;
+                    if let Some(c) = column {
+                        let cell = row.get(*c).trim();
+                        if cell.is_empty() {
+                            return String::new();
+                        }
+                        text += cell;
+                    }
+                }
+                text
+            }
+        }
+    }
+}
+
+fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
+    let table = Table::read_skipping(layout.source, skips)?;
+    let guess = |names: &[&str]| names.iter().find(|n| table.find(n).is_some()).map(|n| (*n).to_owned());
+    let path = layout.path.clone().or_else(|| {
+        let other = layout.url.is_some() || layout.text.is_some();
+        if other { None } else { guess(&["path", "file", "filename", "img_name", "image", "picture"]) }
+    });
+    let url = layout.url.map(str::to_owned).or_else(|| {
+        if path.is_some() || layout.text.is_some() { None } else { guess(&["url", "image_url"]) }
+    });
+    let find = |name: Option<&str>| name.map(|n| Cell::find(&table, n)).transpose();
+    let (path, url, text) = (find(path.as_deref())?, find(url.as_deref())?, find(layout.text)?);
+    if path.is_none() && url.is_none() && text.is_none() {
+        return problem("no column says what there is to look at")
+            .file(layout.source)
+            .hint(format!("name one in campaign.toml: path, url or text; columns are: {}", table.columns().join(", ")))
+            .fail();
+    }
+    let id = find(layout.id)?;
+    let boxes = |columns: &Option<BoxColumns>| -> Result<Option<[usize; 4]>> {
+        let Some(names) = columns else { return Ok(None) };
+        let mut found = [0; 4];
+        for (at, name) in found.iter_mut().zip(names) {
+            *at = table.column(name)?;
+        }
+        Ok(Some(found))
+    };
+    // A preset's boxes are taken where they exist: IMDB-clean is also published without them.
+    let face = boxes(&layout.face).or_else(|e| if layout.skip_unlabelled { Ok(None) } else { Err(e) })?;
+    let person = match &layout.person {
+        Some(names) if names.iter().all(|n| table.find(n).is_none()) => None,
+        columns => boxes(columns)?,
+    };
+    let mut truth = Vec::new();
+    for question in questions {
+        truth.push(match layout.truth.get(&question.name) {
+            Some(column) => Some(table.column(column)?),
+            None => None,
+        });
+    }
+    let has_truth = truth.iter().any(Option::is_some);
+    let folder = layout.pictures.map(Path::to_path_buf).unwrap_or_else(|| {
+        layout.source.parent().map(Path::to_path_buf).unwrap_or_default()
+    });
+    let mut result = Items::default();
+    let mut seen: HashMap<String, u64> = HashMap::new();
+    for row in table.rows() {
+        let read = read_row(&Reading { layout, questions, truth: &truth, folder: &folder, has_truth }, &table, &row, [&path, &url, &text, &id], face, person);
+        let (item, answers) = match read {
+            Ok(Some(read)) => read,
+            Ok(None) => continue,
+            Err(p) => {
+                skips.take(Box::new(p.file(layout.source).row(row.number())))?;
+                continue;
+            }
+        };
+        if let Some(first) = seen.get(&item.id) {
+            let p = problem("the same id stands in an earlier row")
+                .file(layout.source)
+                .row(row.number())
+                .value(&item.id)
+                .hint(format!("it is also in row {first}: delete one, or name a unique `id` column"));
+            skips.take(Box::new(p))?;
+            continue;
+        }
+        seen.insert(item.id.clone(), row.number());
+        result.items.push(item);
+        result.rows.push(row.number());
+        if has_truth {
+            result.truths.push(answers);
+        }
+    }
+    Ok(result)
+}
+
+struct Reading<'a> {
+    layout: &'a Layout<'a>,
+    questions: &'a [Question],
+    truth: &'a [Option<usize>],
+    folder: &'a Path,
+    has_truth: bool,
+}
+
+type ReadRow = Option<(Item, Vec<Option<Answer>>)>;
+
+/// One row as an item with its known answers; `None` for rows that are not items (other people in a MiVOLO photo).
+fn read_row(
+    reading: &Reading<'_>,
+    table: &Table,
+    row: &super::Row<'_>,
+    [path, url, text, id]: [&Option<Cell>; 4],
+    face: Option<[usize; 4]>,
+    person: Option<[usize; 4]>,
+) -> Result<ReadRow, Problem> {
+    let cell = |c: &Option<Cell>| c.as_ref().map(|c| c.text(row)).filter(|t| !t.is_empty());
+    let mut answers = vec![None; reading.questions.len()];
+    for ((question, column), answer) in reading.questions.iter().zip(reading.truth).zip(&mut answers) {
+        let Some(column) = *column else { continue };
+        let raw = row.get(column).trim();
+        // −1 is how MiVOLO's files say "unknown".
+        if raw.is_empty() || raw.eq_ignore_ascii_case("nan") || (reading.layout.skip_unlabelled && raw == "-1") {
+            continue;
+        }
+        let spelled = reading.layout.values.get(&question.name).and_then(|m| m.get(raw));
+        let read = question.read(spelled.map_or(raw, String::as_str)).map_err(|e| {
+            let what = match &e {
+                veche_pools::Error::Answer { reason, .. } => format!("the truth {reason}"),
+                _ => e.to_string(),
+            };
+            problem(what)
+                .column(table.columns()[column].clone())
+                .value(raw)
+                .hint("correct the row, map the value in [controls.values], or leave it out with --skip-bad-rows")
+        })?;
+        *answer = Some(read);
+    }
+    if reading.has_truth && answers.iter().all(Option::is_none) {
+        if reading.layout.skip_unlabelled {
+            return Ok(None);
+        }
+        let columns: Vec<&str> =
+            reading.truth.iter().flatten().map(|&c| table.columns()[c].as_str()).collect();
+        return Err(problem("the truth is missing")
+            .column(columns.join(", "))
+            .hint("fill it in, or leave the row out with --skip-bad-rows"));
+    }
+    let (content, name) = if let Some(path) = cell(path) {
+        (Content::File(reading.folder.join(&path).to_string_lossy().into_owned()), path)
+    } else if let Some(url) = cell(url) {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(problem("an address must begin with http:// or https://").value(url));
+        }
+        (Content::Url(url.clone()), url)
+    } else if let Some(text) = cell(text) {
+        (Content::Text(text.clone()), text)
+    } else {
+        return Err(problem("nothing to look at: path, url and text are empty"));
+    };
+    let pixel_box = |columns: Option<[usize; 4]>| -> Result<Option<PixelBox>, Problem> {
+        let Some(columns) = columns else { return Ok(None) };
+        let mut edges = [0.0; 4];
+        for (edge, &c) in edges.iter_mut().zip(&columns) {
+            let raw = row.get(c).trim();
+            if raw.is_empty() {
+                return Ok(None);
+            }
+            *edge = raw.parse::<f64>().map_err(|_| {
+                problem("a box edge is not a number").column(table.columns()[c].clone()).value(raw)
+            })?;
+        }
+        if edges.iter().all(|&e| e == -1.0) {
+            return Ok(None);
+        }
+        let [x0, y0, x1, y1] = edges;
+        PixelBox::new(x0, y0, x1, y1).map(Some).ok_or_else(|| {
+            problem("a box without width or height")
+                .column(table.columns()[columns[0]].clone())
+                .value(format!("{x0}, {y0}, {x1}, {y1}"))
+                .hint("edges are left, upper, right, lower in pixels; -1 in all four says missing")
+        })
+    };
+    let item = Item { id: cell(id).unwrap_or(name), content, face: pixel_box(face)?, person: pixel_box(person)? };
+    Ok(Some((item, answers)))
+}

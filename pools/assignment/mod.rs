@@ -1,1 +1,1 @@
-//! assignment
+//! Who gets which suite next.

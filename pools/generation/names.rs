@@ -89,8 +89,9 @@ impl Naming {
     ) -> Result<Self, Error> {
         let (mut item_namer, mut control_namer) =
             (Namer::new(seed, ITEM), Namer::new(seed, CONTROL));
-        let mut order: Vec<(TaskName, u32)> = Vec::with_capacity(items.size_hint().0);
-        let mut push = |order: &mut Vec<(TaskName, u32)>, name| match u32::try_from(order.len()) {
+        let mut order: Vec<(TaskName, u32)> =
+            Vec::with_capacity(items.size_hint().0 + controls.size_hint().0);
+        let push = |order: &mut Vec<(TaskName, u32)>, name| match u32::try_from(order.len()) {
             Ok(at) if at < u32::MAX => {
                 order.push((name, at));
                 Ok(())
@@ -114,8 +115,7 @@ impl Naming {
                 pair[0].1 as usize,
                 pair[1].1 as usize,
                 n_items,
-                items,
-                controls,
+                items.chain(controls),
             ));
         }
         let mut task_of_item = vec![0u32; n_items];
@@ -156,14 +156,10 @@ fn repetition<'a>(
     first: usize,
     second: usize,
     n_items: usize,
-    mut items: impl Iterator<Item = &'a str> + Clone,
-    mut controls: impl Iterator<Item = &'a str> + Clone,
+    mut ids: impl Iterator<Item = &'a str>,
 ) -> Error {
-    let mut id = |at: usize| match at.checked_sub(n_items) {
-        None => items.clone().nth(at).unwrap_or_default().to_owned(),
-        Some(control) => controls.clone().nth(control).unwrap_or_default().to_owned(),
-    };
-    let (a, b) = (id(first), id(second));
+    let a = ids.nth(first).unwrap_or_default().to_owned();
+    let b = ids.nth(second - first - 1).unwrap_or_default();
     if a != b || (first < n_items) != (second < n_items) {
         return Error::Unusable(format!(
             "\"{a}\" and \"{b}\" get the same task name: rename one of them"

@@ -39,6 +39,18 @@ pub enum Error {
         /// Controls at hand.
         available: usize,
     },
+    /// Two items, or two controls, with the same id.
+    #[error("the {kind} \"{id}\" is listed twice, as number {first} and number {second}")]
+    DuplicateId {
+        /// `item` or `control`.
+        kind: &'static str,
+        /// The id.
+        id: String,
+        /// Its first place, counted from 1.
+        first: usize,
+        /// Its second place, counted from 1.
+        second: usize,
+    },
     /// Something was asked for that is outside what the method can do.
     #[error("{0}")]
     Unusable(String),

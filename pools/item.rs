@@ -58,3 +58,40 @@ impl PixelBox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_needs_a_positive_size_and_finite_edges() {
+        assert!(PixelBox::new(0.0, 0.0, 1.0, 1.0).is_some());
+        assert!(
+            PixelBox::new(-5.0, -5.0, 10.0, 10.0).is_some(),
+            "reaches over the edge"
+        );
+        assert!(PixelBox::new(1.0, 0.0, 1.0, 1.0).is_none(), "no width");
+        assert!(PixelBox::new(0.0, 2.0, 1.0, 1.0).is_none(), "upside down");
+        assert!(PixelBox::new(0.0, 0.0, f64::NAN, 1.0).is_none());
+        assert!(PixelBox::new(0.0, 0.0, f64::INFINITY, 1.0).is_none());
+    }
+
+    #[test]
+    fn minus_one_everywhere_means_missing() {
+        assert_eq!(PixelBox::new(-1.0, -1.0, -1.0, -1.0), None);
+        assert_eq!(
+            PixelBox::new(-9.0, -9.0, -1.0, -1.0),
+            None,
+            "wholly outside"
+        );
+    }
+
+    #[test]
+    fn growing_adds_the_share_of_its_own_size_on_every_side() {
+        let grown = PixelBox::new(10.0, 20.0, 30.0, 60.0).unwrap().grown(0.25);
+        assert_eq!(
+            (grown.x0, grown.y0, grown.x1, grown.y1),
+            (5.0, 10.0, 35.0, 70.0)
+        );
+    }
+}

@@ -19,6 +19,6 @@ pub mod vote;
 
 pub use error::Error;
 pub use item::{Content, Item, PixelBox};
-pub use pool::{Mix, Role, Suite, TaskName};
+pub use pool::{Mix, Role, Slot, Suite, TaskName};
 pub use question::{Answer, ChoiceScale, NumberScale, Question, Scale};
 pub use vote::Vote;

@@ -80,7 +80,7 @@ impl Mix {
         if real == 0 {
             return fail("a suite needs at least one real task");
         }
-        if real + control > 1000 {
+        if real.saturating_add(control) > 1000 {
             return fail("a suite holds at most 1000 tasks");
         }
         Ok(Self { real, control })
@@ -97,4 +97,72 @@ impl Mix {
 pub struct Suite {
     /// Task indices in the order in which they are shown.
     pub tasks: Vec<u32>,
+}
+
+/// One place of a suite before names are looked up: what is shown there. Never reaches an annotator in this form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Slot {
+    /// A real task: index of its item among the pool's items.
+    Item(u32),
+    /// A control: its index among the pool's controls.
+    Control(u32),
+}
+
+impl Slot {
+    /// The item's index, if the slot holds a real task.
+    pub fn item(self) -> Option<u32> {
+        match self {
+            Self::Item(index) => Some(index),
+            Self::Control(_) => None,
+        }
+    }
+
+    /// The control's index, if the slot holds a control.
+    pub fn control(self) -> Option<u32> {
+        match self {
+            Self::Control(index) => Some(index),
+            Self::Item(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_name_is_24_hexadecimal_digits_there_and_back() {
+        let name = TaskName([0, 1, 0xab, 3, 4, 5, 6, 7, 8, 9, 10, 255]);
+        assert_eq!(name.to_string(), "0001ab030405060708090aff");
+        assert_eq!("0001AB030405060708090aff".parse(), Ok(name));
+        assert_eq!(TaskName::try_from(String::from(name)), Ok(name));
+    }
+
+    #[test]
+    fn text_that_is_no_task_name_is_refused() {
+        for bad in [
+            "",
+            "0001ab",
+            "0001ab030405060708090afg",
+            "+001ab030405060708090aff",
+            "éé01ab030405060708090a",
+        ] {
+            assert!(bad.parse::<TaskName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_sort_as_their_text_does() {
+        let (low, high) = (TaskName([9; 12]), TaskName([10; 12]));
+        assert!(low < high && low.to_string() < high.to_string());
+    }
+
+    #[test]
+    fn a_mix_needs_a_real_task_and_holds_at_most_a_thousand() {
+        assert_eq!(Mix::new(6, 1).unwrap().size(), 7);
+        assert_eq!(Mix::new(1, 0).unwrap().size(), 1);
+        assert!(Mix::new(0, 1).is_err());
+        assert!(Mix::new(999, 1).is_ok() && Mix::new(1000, 1).is_err());
+        assert!(Mix::new(usize::MAX, 1).is_err());
+    }
 }

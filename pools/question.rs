@@ -194,3 +194,117 @@ impl ChoiceScale {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(name: &str, min: f64, max: f64, integer: bool) -> Question {
+        Question {
+            name: name.into(),
+            prompt: "?".into(),
+            scale: Scale::Number(NumberScale {
+                min,
+                max,
+                unit: "years".into(),
+                integer,
+            }),
+        }
+    }
+
+    fn choice(labels: &[&str]) -> Question {
+        let labels = labels.iter().map(|&l| l.to_owned()).collect();
+        Question {
+            name: "sex".into(),
+            prompt: "?".into(),
+            scale: Scale::Choice(ChoiceScale { labels }),
+        }
+    }
+
+    #[test]
+    fn a_question_is_refused_for_its_name_bounds_or_labels() {
+        assert!(number("age", 0.0, 120.0, true).check().is_ok());
+        assert!(number("возраст_1", 0.0, 120.0, true).check().is_ok());
+        for name in ["", "how old", "a,b", "a\n"] {
+            assert!(number(name, 0.0, 1.0, false).check().is_err(), "{name:?}");
+        }
+        for (min, max) in [
+            (1.0, 1.0),
+            (2.0, 1.0),
+            (f64::NAN, 1.0),
+            (0.0, f64::INFINITY),
+        ] {
+            assert!(
+                number("age", min, max, false).check().is_err(),
+                "{min} {max}"
+            );
+        }
+        assert!(choice(&["f", "m"]).check().is_ok());
+        for labels in [&[][..], &["f"], &["f", "f"], &["f", " "]] {
+            assert!(choice(labels).check().is_err(), "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_with_point_or_comma_and_checked_against_the_scale() {
+        let age = number("age", 0.0, 120.0, false);
+        assert_eq!(age.read(" 34 "), Ok(Answer::Number(34.0)));
+        assert_eq!(age.read("34.5"), Ok(Answer::Number(34.5)));
+        assert_eq!(age.read("34,5"), Ok(Answer::Number(34.5)));
+        assert_eq!(age.read("0"), Ok(Answer::Number(0.0)));
+        assert_eq!(age.read("120"), Ok(Answer::Number(120.0)));
+        for bad in ["120.5", "-1", "NaN", "inf", "1e308", "1,234,5", "thirty"] {
+            assert!(age.read(bad).is_err(), "{bad}");
+        }
+        assert!(number("age", 0.0, 120.0, true).read("34.5").is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_question_value_and_reason() {
+        let refused = number("age", 0.0, 120.0, true).read("212").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "age: \"212\" lies outside 0 to 120 years"
+        );
+        let refused = choice(&["female", "male"]).read("x").unwrap_err();
+        assert_eq!(refused.to_string(), "sex: \"x\" is not one of female, male");
+    }
+
+    #[test]
+    fn empty_text_means_unsure() {
+        assert_eq!(
+            number("age", 0.0, 1.0, false).read("  "),
+            Ok(Answer::Unsure)
+        );
+        assert_eq!(choice(&["f", "m"]).read(""), Ok(Answer::Unsure));
+    }
+
+    #[test]
+    fn labels_are_found_exactly_first_then_without_case_if_that_is_unambiguous() {
+        let q = choice(&["Cat", "cat", "Dog"]);
+        assert_eq!(q.read("cat"), Ok(Answer::Choice(1)));
+        assert_eq!(q.read("Cat"), Ok(Answer::Choice(0)));
+        assert_eq!(q.read("DOG"), Ok(Answer::Choice(2)));
+        assert!(q.read("CAT").is_err(), "two labels fit");
+        assert_eq!(
+            choice(&["Женщина", "Мужчина"]).read("мужчина"),
+            Ok(Answer::Choice(1))
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let age = number("age", -1e3, 1e3, false);
+        for answer in [
+            Answer::Number(0.1 + 0.2),
+            Answer::Number(-7.0),
+            Answer::Unsure,
+        ] {
+            assert_eq!(age.read(&age.write(answer)), Ok(answer));
+        }
+        let sex = choice(&["f", "m"]);
+        for answer in [Answer::Choice(0), Answer::Choice(1), Answer::Unsure] {
+            assert_eq!(sex.read(&sex.write(answer)), Ok(answer));
+        }
+    }
+}

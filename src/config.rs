@@ -1,6 +1,6 @@
 //! campaign.toml as typed by people ([`Campaign`]) and as checked for the program ([`Project`]).
 
-use crate::{Result, problem};
+use crate::{Result, files::VoteMapping, problem};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 use veche_analysis::aggregation::{ChoiceMethod, NumberMethod, NumberSettings};
 use veche_pools::{
     ChoiceScale, Mix, NumberScale, Question, Scale,
-    banning::{Policy, Rule},
+    banning::{Context, Policy, Rule},
 };
 
 /// Name of the file that makes a folder a campaign.
@@ -42,7 +42,7 @@ pub struct Campaign {
     pub ban: BanEntry,
     /// How imported vote files are read.
     #[serde(default)]
-    pub votes: VotesEntry,
+    pub votes: VoteMapping,
     /// How votes become labels.
     #[serde(default)]
     pub aggregate: AggregateEntry,
@@ -237,26 +237,6 @@ pub struct BanEntry {
     pub rules: Vec<Rule>,
 }
 
-/// How imported vote files are read. Everything may be left out: columns are then found by their usual names.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct VotesEntry {
-    /// Column with the annotator.
-    pub annotator: Option<String>,
-    /// Column with the item or task.
-    pub item: Option<String>,
-    /// Column with the question (long tables with several questions).
-    pub question: Option<String>,
-    /// Column with the answer (long tables).
-    pub answer: Option<String>,
-    /// Columns with answers, by question (wide tables).
-    pub answers: BTreeMap<String, String>,
-    /// Column with the seconds spent.
-    pub seconds: Option<String>,
-    /// Column with the time of submission.
-    pub submitted: Option<String>,
-}
-
 /// How votes become labels.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -395,11 +375,9 @@ impl Project {
             controls.source = dir.join(&controls.source);
             controls.pictures = controls.pictures.take().map(|p| dir.join(p));
         }
+        let context = Context::new(questions.clone());
         for rule in &campaign.ban.rules {
-            if let Some(name) = rule.question() {
-                known(vec![&name.to_owned()], "[[ban.rule]]")?;
-            }
-            rule.check().map_err(|e| at(problem(e.to_string())))?;
+            rule.check(&context).map_err(|e| at(problem(e.to_string())))?;
         }
         Ok(Self { dir: dir.to_path_buf(), campaign, questions, mix })
     }

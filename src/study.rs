@@ -333,8 +333,11 @@ impl Study {
     /// The verdict of these rules on every annotator.
     pub fn verdicts(&self, rules: &[Rule]) -> Result<Vec<Verdict>> {
         let context = Context::new(self.questions.clone());
-        let verdict = |history: &History| decide(rules, history, &context);
-        Ok(self.histories().iter().map(verdict).collect())
+        let mut verdicts = Vec::with_capacity(self.annotators.len());
+        for history in self.histories() {
+            verdicts.push(decide(rules, &history, &context)?);
+        }
+        Ok(verdicts)
     }
 
     /// The rules of the campaign; none for a plain table.

@@ -25,7 +25,7 @@ use std::{
 use veche_pools::{
     Content, Item, PixelBox, Role, TaskName,
     controls::{Deck, Strata, choose_evenly},
-    generation::{Naming, rounds, task_names},
+    generation::{CONTROL, ITEM, Naming, rounds, task_names},
     random,
     secrecy::{Leak, leak},
 };
@@ -165,7 +165,7 @@ impl Stage<'_> {
                 Crop::Auto | Crop::None => None,
             }
         };
-        let role = if what == "controls" { "control" } else { "item" };
+        let role = if what == "controls" { CONTROL } else { ITEM };
         let names =
             task_names(self.project.campaign.seed, role, items.iter().map(|(i, _)| i.id.as_str()));
         let jobs: Vec<Job<'_>> = items
@@ -233,7 +233,7 @@ impl Stage<'_> {
             usable.retain(|c| !bad.contains(c));
         };
         for (&unused, _) in done.iter().filter(|(c, _)| chosen.binary_search(c).is_err()) {
-            self.remove_shown("control", &all.items[unused as usize])?;
+            self.remove_shown(CONTROL, &all.items[unused as usize])?;
         }
         let of = chosen.iter().map(|&c| strata.of[c as usize]).collect();
         let rendered: Vec<Rendered> = chosen.iter().filter_map(|c| done.remove(c)).collect();
@@ -290,7 +290,7 @@ impl Stage<'_> {
             .collect();
         if !pictures.is_empty() {
             for &item in left_out.keys() {
-                self.remove_shown("item", &items.items[item])?;
+                self.remove_shown(ITEM, &items.items[item])?;
             }
         }
         let keep: Vec<u32> =

@@ -10,7 +10,10 @@ use std::{
     fs::{self, File},
     path::Path,
 };
-use veche_pools::{Answer, Question, Role, Scale, TaskName};
+use veche_pools::{
+    Answer, Question, Role, Scale, Slot, TaskName,
+    generation::{Naming, StaticSuites},
+};
 
 /// Folder of rendered pictures inside a pool.
 pub const SHOWN: &str = "shown";
@@ -46,6 +49,22 @@ pub struct StoredSuites {
 }
 
 impl StoredSuites {
+    /// Suites as generated, with items and controls as tasks of the pool.
+    pub fn from_rounds(made: &StaticSuites, naming: &Naming) -> Self {
+        let mut suites = Self::default();
+        suites.tasks.reserve_exact(made.n_slots());
+        for suite in 0..made.len() {
+            suites.starts.push(suites.tasks.len() as u32);
+            suites.rounds.push((suite / made.suites_per_round()) as u32);
+            suites.tasks.extend(made.suite(suite).map(|slot| match slot {
+                Slot::Item(i) => naming.task_of_item[i as usize],
+                Slot::Control(c) => naming.task_of_control[c as usize],
+            }));
+        }
+        suites.starts.push(suites.tasks.len() as u32);
+        suites
+    }
+
     /// Number of suites.
     pub fn len(&self) -> usize {
         self.rounds.len()

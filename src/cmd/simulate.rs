@@ -1,0 +1,241 @@
+//! `veche simulate`: synthetic annotators answer a pool.
+
+use crate::{
+    Result,
+    config::Project,
+    files::{FileAnswer, FileVote, VoteTable},
+    pool::{StoredPool, StoredSuites, disk},
+    problem,
+    provenance::Provenance,
+};
+use std::{collections::BTreeSet, path::PathBuf};
+use veche_pools::{
+    Answer, Question, Scale, Slot,
+    assignment::{Assigner, Settings},
+    controls::Strata,
+    random,
+    simulation::{Arrivals, Crowd, CrowdSpec},
+};
+
+/// Let synthetic annotators answer the pool, to see the whole loop before a single vote is paid for
+///
+/// Careful, hurried, drifting, constant and random annotators, calibrated to the errors of a real crowd. Everything made
+/// from their votes is marked as simulated.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  veche simulate faces --annotators 120 --bots 0.1")]
+pub struct Args {
+    /// Folder of the campaign
+    pub dir: PathBuf,
+    /// How many annotators there are
+    #[arg(long, default_value_t = 200)]
+    pub annotators: u32,
+    /// Share of annotators who do not look at all (constant, random)
+    #[arg(long)]
+    pub bots: Option<f64>,
+    /// Seed of the crowd; the campaign's by default
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a simulation did.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Summary {
+    /// Always true: these are no people.
+    pub simulated: bool,
+    /// Annotators who answered at least one suite.
+    pub annotators: usize,
+    /// Suites answered.
+    pub suites: usize,
+    /// Answers given, one per task and question.
+    pub votes: usize,
+    /// Whether every item has the votes wanted.
+    pub complete: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let project = Project::open(&args.dir)?;
+    let mut spec = CrowdSpec { annotators: args.annotators, ..CrowdSpec::default() };
+    if let Some(bots) = args.bots {
+        if !(0.0..1.0).contains(&bots) {
+            return problem("--bots is a share, 0 up to 1").value(bots.to_string()).fail();
+        }
+        spec = spec.with_bots(bots);
+    }
+    let summary = simulate(&project, spec, args.seed)?;
+    if args.json {
+        return super::print_json(&summary);
+    }
+    super::print(&format!(
+        "SIMULATED: {} annotators answered {} suites, {} answers\n",
+        summary.annotators, summary.suites, summary.votes
+    ));
+    if !summary.complete {
+        super::warn("not every item has the votes wanted: a larger crowd is needed (--annotators)");
+    }
+    Ok(())
+}
+
+/// Fills a pool with simulated votes and stores them as `votes/simulated.parquet`.
+pub fn simulate(project: &Project, spec: CrowdSpec, seed: Option<u64>) -> Result<Summary> {
+    let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
+    let suites = disk::read_suites(&project.pool_dir())?;
+    let seed = seed.unwrap_or(project.campaign.seed);
+    let crowd = Crowd::new(spec, project.questions.clone(), seed)?;
+    let mut desk = Desk {
+        pool: &pool,
+        questions: &project.questions,
+        crowd: &crowd,
+        done: vec![0; crowd.annotators().len()],
+        table: VoteTable::new(),
+        suites: 0,
+    };
+    let complete = match &suites {
+        Some(suites) => desk.answer_static(suites, project.mix.size())?,
+        None => desk.answer_mixed(project, seed)?,
+    };
+    let summary = Summary {
+        simulated: true,
+        annotators: desk.done.iter().filter(|n| **n > 0).count(),
+        suites: desk.suites,
+        votes: desk.table.len(),
+        complete,
+    };
+    let path = project.votes_dir().join("simulated.parquet");
+    crate::files::write_votes_parquet(&path, &desk.table)?;
+    let mut origin = Provenance::new("veche simulate", Some(seed));
+    origin.simulated = true;
+    for file in ["tasks.parquet", "roles.parquet"] {
+        origin = origin.with_file(&project.pool_dir().join(file))?;
+    }
+    origin.write(&project.votes_dir().join("simulated.provenance.json"))?;
+    Ok(summary)
+}
+
+/// A campaign begins on a fixed day: a simulation has no clock.
+const FIRST_DAY: i64 = 1_767_258_000; // 2026-01-01T09:00:00Z
+
+struct Desk<'a> {
+    pool: &'a StoredPool,
+    questions: &'a [Question],
+    crowd: &'a Crowd,
+    /// Tasks answered so far, by annotator.
+    done: Vec<u32>,
+    table: VoteTable,
+    suites: usize,
+}
+
+impl Desk<'_> {
+    /// Suites mixed for each annotator, as a server does it.
+    fn answer_mixed(&mut self, project: &Project, seed: u64) -> Result<bool> {
+        let controls: Vec<u32> = self.pool.controls().map(|t| t as u32).collect();
+        let real: Vec<u32> =
+            (0..self.pool.len()).filter(|&t| !self.pool.is_control(t)).map(|t| t as u32).collect();
+        let truths: Vec<Vec<Option<Answer>>> = controls
+            .iter()
+            .map(|&t| (0..self.questions.len()).map(|q| self.pool.truth(t as usize, q)).collect())
+            .collect();
+        let strata = Strata::new(self.questions, &truths, &[])?;
+        let settings = Settings {
+            mix: project.mix,
+            overlap: project.campaign.suite.overlap,
+            lifetime_seconds: 3600,
+        };
+        let dice = random::stream(seed, "simulated assignment");
+        let mut assigner = Assigner::new(real.len(), &strata.of, settings, dice)?;
+        let mut arrivals = Arrivals::new(self.crowd, project.mix.size());
+        let mut left = self.crowd.annotators().len();
+        while left > 0 && !assigner.is_complete() {
+            let Some(arrival) = arrivals.next() else { break };
+            let now = FIRST_DAY + arrival.seconds as i64;
+            let Some(assigned) = assigner.next(arrival.annotator, now) else {
+                arrivals.retire(arrival.annotator);
+                left -= 1;
+                continue;
+            };
+            let tasks: Vec<u32> = assigned
+                .slots
+                .iter()
+                .map(|slot| match *slot {
+                    Slot::Item(i) => real[i as usize],
+                    Slot::Control(c) => controls[c as usize],
+                })
+                .collect();
+            self.answer(arrival.annotator, assigned.assignment, now, &tasks)?;
+            assigner.submit(assigned.assignment, now)?;
+        }
+        Ok(assigner.is_complete())
+    }
+
+    /// Suites laid out beforehand: each goes to the first annotator who has met none of its items.
+    fn answer_static(&mut self, suites: &StoredSuites, size: usize) -> Result<bool> {
+        let mut open: Vec<usize> = (0..suites.len()).collect();
+        let mut met: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); self.crowd.annotators().len()];
+        let mut arrivals = Arrivals::new(self.crowd, size);
+        let mut left = met.len();
+        while left > 0 && !open.is_empty() {
+            let Some(arrival) = arrivals.next() else { break };
+            let met = &mut met[arrival.annotator as usize];
+            let new = |s: &usize| suites.suite(*s).iter().all(|t| !met.contains(t));
+            let Some(at) = open.iter().position(new) else {
+                arrivals.retire(arrival.annotator);
+                left -= 1;
+                continue;
+            };
+            let suite = open.remove(at);
+            met.extend(suites.suite(suite));
+            let now = FIRST_DAY + arrival.seconds as i64;
+            self.answer(arrival.annotator, suite as u32, now, suites.suite(suite))?;
+        }
+        Ok(open.is_empty())
+    }
+
+    fn answer(&mut self, annotator: u32, assignment: u32, from: i64, tasks: &[u32]) -> Result<()> {
+        let who = format!("sim-{annotator:04}");
+        let assignment = format!("sim-{assignment:06}");
+        let mut answered = Vec::with_capacity(tasks.len());
+        let mut spent = 0.0;
+        for &task in tasks {
+            let task = task as usize;
+            let truths: Vec<Option<Answer>> = (0..self.questions.len())
+                .map(|q| {
+                    let simulated = self.pool.simulated_truths.get(task);
+                    self.pool.truth(task, q).or_else(|| simulated.and_then(|t| t.get(q).copied().flatten()))
+                })
+                .collect();
+            let name = self.pool.names[task];
+            let [a, b, c, d, e, f, g, h, ..] = name.0;
+            let item = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            let sequence = self.done[annotator as usize];
+            let (answers, seconds) = self.crowd.answer(annotator, &truths, item, sequence)?;
+            self.done[annotator as usize] += 1;
+            spent += seconds;
+            answered.push((name.to_string(), answers, seconds));
+        }
+        self.suites += 1;
+        for (name, answers, seconds) in &answered {
+            for (question, answer) in self.questions.iter().zip(answers) {
+                let text;
+                let answer = match (*answer, &question.scale) {
+                    (Answer::Number(value), _) => FileAnswer::Number(value),
+                    (choice @ Answer::Choice(_), Scale::Choice(_)) => {
+                        text = question.write(choice);
+                        FileAnswer::Choice(&text)
+                    }
+                    _ => FileAnswer::Unsure,
+                };
+                self.table.push(&FileVote {
+                    seconds: Some(*seconds),
+                    submitted: Some(from + spent as i64),
+                    assignment: Some(&assignment),
+                    source: Some("simulated"),
+                    ..FileVote::new(&who, name, &question.name, answer)
+                });
+            }
+        }
+        Ok(())
+    }
+}

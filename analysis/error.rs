@@ -11,6 +11,22 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A vote or truth of an item that cannot be used.
+    #[error("item {item}: {reason}")]
+    Item {
+        /// Index of the item, from 0.
+        item: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The column of truths is not as long as the table of votes has items.
+    #[error("{found} truths for {items} items")]
+    Truths {
+        /// Truths given.
+        found: usize,
+        /// Items in the table.
+        items: usize,
+    },
     /// A method needs the truth of some items and there is none.
     #[error(
         "{method} weighs annotators by their error on controls, and no item with votes has a known truth"
@@ -18,6 +34,17 @@ pub enum Error {
     NoControls {
         /// The method's name.
         method: &'static str,
+    },
+    /// The bake-off has nothing to judge methods by.
+    #[error("methods are compared on items with votes and a known truth, and there is none")]
+    NothingToCompare,
+    /// A method of a name that does not exist.
+    #[error("no method \"{name}\": methods are {known}")]
+    UnknownMethod {
+        /// The name given.
+        name: String,
+        /// The names there are, separated by commas.
+        known: String,
     },
     /// A setting outside what it may be.
     #[error("{setting} = {value}: {reason}")]
@@ -29,4 +56,30 @@ pub enum Error {
         /// What it must be.
         reason: &'static str,
     },
+}
+
+/// Errors unless `ok`: the check of one setting.
+pub(crate) fn check_setting(
+    ok: bool,
+    setting: &'static str,
+    value: f64,
+    reason: &'static str,
+) -> Result<(), Error> {
+    if ok {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        setting,
+        value,
+        reason,
+    })
+}
+
+/// Errors unless there is a truth, known or not, for every item.
+pub(crate) fn check_truths(found: usize, items: usize) -> Result<(), Error> {
+    if found == items {
+        Ok(())
+    } else {
+        Err(Error::Truths { found, items })
+    }
 }

@@ -1,1 +1,472 @@
+//! The bake-off: every method on the same controls, each judged without having seen the truth it is judged by.
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::bootstrap::mean_intervals;
+use super::choice::{ChoiceMethod, ChoiceSettings};
+use super::number::{NumberMethod, NumberSettings};
+use super::{ChoiceEstimate, Convergence, NumberEstimate};
+use crate::error::{check_setting, check_truths};
+use crate::scoring::number::check_level;
+use crate::{ChoiceVotes, Error, Interval, NumberVotes};
+
+/// How methods are compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BakeoffSettings {
+    /// CS@k: an estimate counts as close when it errs by at most this many units.
+    pub within: f64,
+    /// Level of the bootstrap intervals.
+    pub level: f64,
+    /// Bootstrap resamples of the items.
+    pub resamples: usize,
+    /// Folds of items for methods that iterate (closed ones leave out one item at a time); at least 2.
+    pub folds: usize,
+    /// Seed of the folds and of the bootstrap.
+    pub seed: u64,
+}
+
+impl Default for BakeoffSettings {
+    fn default() -> Self {
+        Self {
+            within: 5.0,
+            level: 0.95,
+            resamples: 1000,
+            folds: 10,
+            seed: 1,
+        }
+    }
+}
+
+/// One numeric method on the controls, in the unit of the question. Intervals are bootstrap intervals over items; `None`
+/// with a single item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NumberRow {
+    /// The method.
+    pub method: NumberMethod,
+    /// Mean absolute error.
+    pub mae: f64,
+    /// Its interval.
+    pub mae_interval: Option<Interval>,
+    /// Root of the mean squared error.
+    pub rmse: f64,
+    /// Its interval.
+    pub rmse_interval: Option<Interval>,
+    /// Share of estimates within `within` of the truth.
+    pub cs: f64,
+    /// Its interval.
+    pub cs_interval: Option<Interval>,
+    /// The k of CS@k.
+    pub within: f64,
+    /// Mean error: positive when estimates are too high.
+    pub bias: f64,
+    /// Share of the estimates' own intervals that contain the truth; `None` if none has an interval.
+    pub coverage: Option<f64>,
+    /// What `coverage` should be.
+    pub coverage_nominal: f64,
+    /// Items compared: the same for all methods.
+    pub n_items: usize,
+    /// How the method came to its end; of several folds, the least settled.
+    pub convergence: Convergence,
+}
+
+/// One choice method on the controls.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChoiceRow {
+    /// The method.
+    pub method: ChoiceMethod,
+    /// Share of items whose label is right.
+    pub accuracy: f64,
+    /// Its bootstrap interval over items; `None` with a single item.
+    pub accuracy_interval: Option<Interval>,
+    /// Mean confidence: above `accuracy` the method is too sure of itself.
+    pub confidence: f64,
+    /// Items compared: the same for all methods.
+    pub n_items: usize,
+    /// How the method came to its end; of several folds, the least settled.
+    pub convergence: Convergence,
+}
+
+/// Compares numeric methods on the items with votes and a known truth that every method could estimate: one row per
+/// method, best MAE first (ties in the order given).
+///
+/// Closed methods leave each item out of the scores behind its own weights; methods that iterate see the truth of the other
+/// folds only. Errors if there is no such item, a setting is out of range, or a method fails.
+pub fn numbers(
+    votes: &NumberVotes,
+    truth: &[Option<f64>],
+    methods: &[NumberMethod],
+    settings: &NumberSettings,
+    bakeoff: &BakeoffSettings,
+) -> Result<Vec<NumberRow>, Error> {
+    bakeoff.check()?;
+    let runs = methods
+        .iter()
+        .map(|method| {
+            cross_fitted(votes, truth, method.is_closed(), bakeoff, |visible| {
+                let result = method.estimate(votes, visible, settings)?;
+                Ok((result.estimates, result.convergence))
+            })
+        })
+        .collect::<Result<Vec<Run<NumberEstimate>>, Error>>()?;
+    let items = common_items(&runs, truth)?;
+
+    // Columns per method: |e|, e², close; then intervals of all means by the same draws.
+    let mut columns = Vec::with_capacity(3 * methods.len());
+    let mut rows = Vec::with_capacity(methods.len());
+    for (&method, run) in methods.iter().zip(&runs) {
+        let (mut absolute, mut squares, mut close) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut bias, mut covered, mut intervals) = (0.0, 0.0, 0.0);
+        for (estimate, truth) in chosen(run, truth, &items) {
+            let error = estimate.value - truth;
+            absolute.push(error.abs());
+            squares.push(error * error);
+            close.push(f64::from(u8::from(error.abs() <= bakeoff.within)));
+            bias += error / items.len() as f64;
+            if let (Some(low), Some(high)) = (estimate.low, estimate.high) {
+                covered += f64::from(u8::from(Interval { low, high }.contains(truth)));
+                intervals += 1.0;
+            }
+        }
+        rows.push(NumberRow {
+            method,
+            mae: mean(&absolute),
+            mae_interval: None,
+            rmse: mean(&squares).sqrt(),
+            rmse_interval: None,
+            cs: mean(&close),
+            cs_interval: None,
+            within: bakeoff.within,
+            bias,
+            coverage: (intervals > 0.0).then(|| covered / intervals),
+            coverage_nominal: settings.level,
+            n_items: items.len(),
+            convergence: run.convergence,
+        });
+        columns.extend([absolute, squares, close]);
+    }
+    let intervals = mean_intervals(&columns, bakeoff.resamples, bakeoff.level, bakeoff.seed);
+    for (row, intervals) in rows.iter_mut().zip(intervals.chunks(3)) {
+        row.mae_interval = intervals[0];
+        row.rmse_interval = intervals[1].map(|i| Interval {
+            low: i.low.sqrt(),
+            high: i.high.sqrt(),
+        });
+        row.cs_interval = intervals[2];
+    }
+    rows.sort_by(|a, b| a.mae.total_cmp(&b.mae));
+    Ok(rows)
+}
+
+/// Compares choice methods as [`numbers`] does: one row per method, best accuracy first (ties in the order given).
+pub fn choices(
+    votes: &ChoiceVotes,
+    truth: &[Option<u32>],
+    n_labels: u32,
+    methods: &[ChoiceMethod],
+    settings: &ChoiceSettings,
+    bakeoff: &BakeoffSettings,
+) -> Result<Vec<ChoiceRow>, Error> {
+    bakeoff.check()?;
+    let runs = methods
+        .iter()
+        .map(|method| {
+            cross_fitted(votes, truth, method.is_closed(), bakeoff, |visible| {
+                let result = method.estimate(votes, visible, n_labels, settings)?;
+                Ok((result.estimates, result.convergence))
+            })
+        })
+        .collect::<Result<Vec<Run<ChoiceEstimate>>, Error>>()?;
+    let items = common_items(&runs, truth)?;
+
+    let right: Vec<Vec<f64>> = runs
+        .iter()
+        .map(|run| {
+            chosen(run, truth, &items)
+                .map(|(estimate, truth)| f64::from(u8::from(estimate.label == truth)))
+                .collect()
+        })
+        .collect();
+    let intervals = mean_intervals(&right, bakeoff.resamples, bakeoff.level, bakeoff.seed);
+    let mut rows: Vec<ChoiceRow> = methods
+        .iter()
+        .zip(&runs)
+        .zip(right.iter().zip(intervals))
+        .map(|((&method, run), (right, accuracy_interval))| {
+            let confidences = chosen(run, truth, &items).map(|(e, _)| e.confidence);
+            ChoiceRow {
+                method,
+                accuracy: mean(right),
+                accuracy_interval,
+                confidence: confidences.sum::<f64>() / items.len() as f64,
+                n_items: items.len(),
+                convergence: run.convergence,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy));
+    Ok(rows)
+}
+
+impl BakeoffSettings {
+    fn check(&self) -> Result<(), Error> {
+        check_level(self.level)?;
+        check_setting(
+            self.within >= 0.0,
+            "within",
+            self.within,
+            "must be at least 0",
+        )?;
+        check_setting(
+            self.folds >= 2,
+            "folds",
+            self.folds as f64,
+            "must be at least 2",
+        )
+    }
+}
+
+/// One method's estimates of the controls, none of which saw its own truth.
+struct Run<E> {
+    estimates: Vec<Option<E>>,
+    convergence: Convergence,
+}
+
+/// Runs a method so that no estimate of a control saw its truth: once if the method is closed (it leaves items out by
+/// itself), else once per fold of the controls with the truths of that fold hidden.
+fn cross_fitted<V: Copy, T: Copy, E: Copy>(
+    votes: &crate::Table<V>,
+    truth: &[Option<T>],
+    closed: bool,
+    settings: &BakeoffSettings,
+    mut estimate: impl FnMut(&[Option<T>]) -> Result<(Vec<Option<E>>, Convergence), Error>,
+) -> Result<Run<E>, Error> {
+    check_truths(truth.len(), votes.n_items())?;
+    let mut controls: Vec<usize> = (0..truth.len())
+        .filter(|&i| truth[i].is_some() && !votes.item(i).1.is_empty())
+        .collect();
+    if controls.is_empty() {
+        return Err(Error::NothingToCompare);
+    }
+    if closed {
+        let (estimates, convergence) = estimate(truth)?;
+        return Ok(Run {
+            estimates,
+            convergence,
+        });
+    }
+    controls.shuffle(&mut ChaCha8Rng::seed_from_u64(settings.seed));
+    let folds = settings.folds.min(controls.len());
+    let mut run = Run {
+        estimates: vec![None; truth.len()],
+        convergence: Convergence::Closed,
+    };
+    for fold in 0..folds {
+        let mut visible = truth.to_vec();
+        let hidden = || controls.iter().skip(fold).step_by(folds).copied();
+        hidden().for_each(|item| visible[item] = None);
+        let (estimates, convergence) = estimate(&visible)?;
+        hidden().for_each(|item| run.estimates[item] = estimates[item]);
+        run.convergence = least_settled(run.convergence, convergence);
+    }
+    Ok(run)
+}
+
+fn least_settled(a: Convergence, b: Convergence) -> Convergence {
+    use Convergence::{Closed, Converged, Stopped};
+    match (a, b) {
+        (Closed, other) | (other, Closed) => other,
+        (Converged { passes: a }, Converged { passes: b }) => Converged { passes: a.max(b) },
+        (Stopped { change: x, .. }, Stopped { change: y, .. }) => {
+            if x >= y {
+                a
+            } else {
+                b
+            }
+        }
+        (stopped @ Stopped { .. }, _) | (_, stopped) => stopped,
+    }
+}
+
+/// Items with a known truth that all runs estimated.
+fn common_items<E, T>(runs: &[Run<E>], truth: &[Option<T>]) -> Result<Vec<usize>, Error> {
+    let items: Vec<usize> = (0..truth.len())
+        .filter(|&i| truth[i].is_some() && runs.iter().all(|run| run.estimates[i].is_some()))
+        .collect();
+    if items.is_empty() || runs.is_empty() {
+        return Err(Error::NothingToCompare);
+    }
+    Ok(items)
+}
+
+fn chosen<'a, E: Copy, T: Copy>(
+    run: &'a Run<E>,
+    truth: &'a [Option<T>],
+    items: &'a [usize],
+) -> impl Iterator<Item = (E, T)> + 'a {
+    items
+        .iter()
+        .filter_map(|&item| run.estimates[item].zip(truth[item]))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::Crowd;
+
+    fn crowd() -> (NumberVotes, Vec<Option<f64>>) {
+        let sample = Crowd {
+            bots: 0.2,
+            items: 300,
+            ..Crowd::default()
+        }
+        .draw(5);
+        let truth = sample.truth.iter().map(|&z| Some(z)).collect();
+        (sample.votes, truth)
+    }
+
+    fn rows(votes: &NumberVotes, truth: &[Option<f64>]) -> Vec<NumberRow> {
+        numbers(
+            votes,
+            truth,
+            NumberMethod::ALL,
+            &NumberSettings::default(),
+            &BakeoffSettings::default(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn rows_as_worked_by_hand() {
+        // Errors of the mean: item 0 (31, 33) −30: +2; item 1 (40, 54) −50: −3; item 2 has no truth, item 3 no votes.
+        let votes = NumberVotes::new(
+            4,
+            2,
+            &[0, 0, 1, 1, 2],
+            &[0, 1, 0, 1, 0],
+            &[31.0, 33.0, 40.0, 54.0, 9.0],
+        )
+        .unwrap();
+        let settings = BakeoffSettings {
+            within: 2.0,
+            ..BakeoffSettings::default()
+        };
+        let truth = [Some(30.0), Some(50.0), None, Some(1.0)];
+        let rows = numbers(
+            &votes,
+            &truth,
+            &[NumberMethod::Mean],
+            &NumberSettings::default(),
+            &settings,
+        )
+        .unwrap();
+        let row = &rows[0];
+        assert_eq!(
+            (row.mae, row.bias, row.cs, row.n_items),
+            (2.5, -0.5, 0.5, 2)
+        );
+        assert!((row.rmse - 6.5f64.sqrt()).abs() < 1e-12);
+        let i = row.mae_interval.unwrap();
+        assert_eq!((i.low, i.high), (2.0, 3.0));
+    }
+
+    #[test]
+    fn rows_are_sorted_share_their_items_and_their_intervals_hold_them() {
+        let (votes, truth) = crowd();
+        let rows = rows(&votes, &truth);
+        assert_eq!(rows.len(), NumberMethod::ALL.len());
+        assert!(rows.windows(2).all(|w| w[0].mae <= w[1].mae));
+        for row in &rows {
+            assert_eq!(row.n_items, 300);
+            assert!(row.mae_interval.unwrap().contains(row.mae));
+            assert!(row.rmse_interval.unwrap().contains(row.rmse));
+            assert!(row.cs_interval.unwrap().contains(row.cs));
+            assert!((0.85..0.95).contains(&row.coverage.unwrap()), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn weighing_by_control_error_beats_the_mean_when_a_fifth_are_bots() {
+        let (votes, truth) = crowd();
+        let rows = rows(&votes, &truth);
+        let mae = |m| rows.iter().find(|r| r.method == m).unwrap().mae;
+        assert!(mae(NumberMethod::ExpMae) < mae(NumberMethod::Median));
+        assert!(mae(NumberMethod::Median) < mae(NumberMethod::Mean));
+    }
+
+    #[test]
+    fn folds_hide_the_truth_of_the_items_they_judge_and_judge_each_once() {
+        let (votes, truth) = crowd();
+        let mut judged = vec![0; truth.len()];
+        let settings = BakeoffSettings::default();
+        let run = cross_fitted(&votes, &truth, false, &settings, |visible| {
+            for (item, known) in visible.iter().enumerate() {
+                judged[item] += u32::from(known.is_none());
+            }
+            let r = NumberMethod::ExpMae.estimate(&votes, visible, &NumberSettings::default())?;
+            Ok((r.estimates, Convergence::Converged { passes: 3 }))
+        })
+        .unwrap();
+        assert!(judged.iter().all(|&n| n == 1));
+        assert!(run.estimates.iter().all(Option::is_some));
+        assert_eq!(run.convergence, Convergence::Converged { passes: 3 });
+    }
+
+    #[test]
+    fn the_least_settled_fold_speaks_for_all() {
+        use Convergence::{Closed, Converged, Stopped};
+        let stopped = Stopped {
+            passes: 9,
+            change: 0.1,
+        };
+        assert_eq!(least_settled(Converged { passes: 2 }, stopped), stopped);
+        assert_eq!(
+            least_settled(Closed, Converged { passes: 2 }),
+            Converged { passes: 2 }
+        );
+    }
+
+    #[test]
+    fn without_controls_there_is_nothing_to_compare() {
+        let (votes, truth) = crowd();
+        let (s, b) = (NumberSettings::default(), BakeoffSettings::default());
+        let none = vec![None; truth.len()];
+        let e = numbers(&votes, &none, NumberMethod::ALL, &s, &b).unwrap_err();
+        assert_eq!(e, Error::NothingToCompare);
+        let one_fold = BakeoffSettings { folds: 1, ..b };
+        assert!(numbers(&votes, &truth, NumberMethod::ALL, &s, &one_fold).is_err());
+    }
+
+    #[test]
+    fn choices_are_judged_by_the_share_of_right_labels() {
+        // Majority: item 0 → 1 (right), item 1 → 0 (wrong), item 2 a tie → 0 (right).
+        let votes = ChoiceVotes::new(
+            3,
+            3,
+            &[0, 0, 0, 1, 1, 1, 2, 2],
+            &[0, 1, 2, 0, 1, 2, 0, 1],
+            &[1, 1, 0, 0, 0, 1, 0, 1],
+        )
+        .unwrap();
+        let rows = choices(
+            &votes,
+            &[Some(1), Some(1), Some(0)],
+            2,
+            ChoiceMethod::ALL,
+            &ChoiceSettings::default(),
+            &BakeoffSettings::default(),
+        )
+        .unwrap();
+        let majority = rows.iter().find(|r| r.method == ChoiceMethod::Majority);
+        let majority = majority.unwrap();
+        assert_eq!((majority.accuracy, majority.n_items), (2.0 / 3.0, 3));
+        assert!((majority.confidence - (2.0 / 3.0 + 2.0 / 3.0 + 0.5) / 3.0).abs() < 1e-12);
+        assert!(rows[0].accuracy >= rows[1].accuracy);
+    }
+}

@@ -2,11 +2,13 @@
 //! `number/` or `choice/`. [`bakeoff`] compares them on controls, with every score computed without the item under test.
 
 pub mod bakeoff;
+mod bootstrap;
 pub mod choice;
 pub mod number;
 
-pub use choice::{ChoiceEstimate, ChoiceMethod, ChoiceResult};
-pub use number::{NumberEstimate, NumberMethod, NumberResult};
+pub use bakeoff::{BakeoffSettings, ChoiceRow, NumberRow};
+pub use choice::{ChoiceEstimate, ChoiceMethod, ChoiceResult, ChoiceSettings};
+pub use number::{NumberEstimate, NumberMethod, NumberResult, NumberSettings};
 
 use serde::Serialize;
 

@@ -309,3 +309,7 @@ impl Builder {
         Ok(table)
     }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -4,7 +4,15 @@
 // The libraries may not touch clock, files or hash order; this crate is where the world is met, so it opts out once.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod cli;
+pub mod cmd;
+pub mod config;
+pub mod files;
 pub mod pictures;
+pub mod pool;
 pub mod problem;
+pub mod provenance;
+pub mod report;
+pub mod study;
 
 pub use problem::{Problem, Result, problem};

@@ -1,0 +1,27 @@
+//! Tables on disk: CSV, TSV and Parquet in, votes and Toloka files in and out, nothing ever half-written.
+
+pub mod atomic;
+mod delimited;
+mod encoding;
+pub mod items;
+pub mod mapping;
+pub mod names;
+pub mod numbers;
+mod parquet;
+pub mod skipped;
+pub mod table;
+pub mod time;
+pub mod toloka;
+pub mod votes;
+pub mod votes_read;
+pub mod votes_write;
+
+pub use atomic::{replace_dir_atomically, write_atomically};
+pub use mapping::VoteMapping;
+pub use names::Names;
+pub use numbers::{NumberColumns, read_numbers};
+pub use skipped::Skipped;
+pub use table::{Row, Table};
+pub use votes::{Dense, Duplicates, FileAnswer, FileVote, VoteTable, VotesRead};
+pub use votes_read::{ScaleHint, VoteOptions, VoteReader, read_votes};
+pub use votes_write::{VoteForm, WriteOptions, write_votes};

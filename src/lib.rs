@@ -5,5 +5,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod problem;
+pub mod report;
 
 pub use problem::{Problem, Result, problem};

@@ -1,0 +1,181 @@
+//! The page: data in, one HTML file out.
+
+use super::blocks::{Cell, Easel, SIMULATED, Section, Table, left_out, progress, secrecy};
+use super::chart::{CHART_CSS, WIDE};
+use super::data::{Annotators, BakeOff, Kind, Provenance, ReportData};
+use super::format::{count, number};
+use super::question::{annotators_histogram, banned_note, forest, headline, question};
+use base64::Engine as _;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Value};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// A count at the top of the page.
+#[derive(Serialize)]
+struct Card {
+    name: String,
+    value: String,
+    note: String,
+    wide: bool,
+}
+
+/// What the template sees.
+#[derive(Serialize)]
+struct View<'a> {
+    title: &'a str,
+    simulated: bool,
+    policy: String,
+    style: Value,
+    script: Value,
+    cards: Vec<Card>,
+    warnings: &'a [String],
+    sections: Vec<Section>,
+    provenance: &'a Provenance,
+    seed: Option<String>,
+    inputs: Table,
+}
+
+/// The report as one HTML file: style, script and pictures inside, no address of anything outside, readable from a disk.
+/// The same data give the same bytes.
+pub fn page(data: &ReportData) -> String {
+    let mut easel = Easel::new(data.simulated);
+    let mut sections: Vec<Section> = Vec::new();
+    if let Some(data) = &data.progress {
+        sections.push(progress(data, &mut easel));
+    }
+    for (i, data) in data.questions.iter().enumerate() {
+        sections.push(question(data, i, &mut easel));
+    }
+    if let Some(data) = &data.left_out {
+        sections.push(left_out(data, &mut easel));
+    }
+    if let Some(data) = &data.secrecy {
+        sections.push(secrecy(data));
+    }
+    let style = format!("{STYLE}{CHART_CSS}");
+    let title = match data.title.trim() {
+        "" => "Report",
+        title => title,
+    };
+    let view = View {
+        title,
+        simulated: data.simulated,
+        policy: policy(&style, SCRIPT),
+        style: Value::from_safe_string(style),
+        script: Value::from_safe_string(SCRIPT.to_owned()),
+        cards: cards(data),
+        warnings: &data.warnings,
+        sections,
+        provenance: &data.provenance,
+        seed: data.provenance.seed.map(|seed| seed.to_string()),
+        inputs: inputs(data),
+    };
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let page = environment
+        .template_from_named_str("page.html", TEMPLATE)
+        .and_then(|template| template.render(Serde(&view)));
+    // The template is part of the program and every value in it is set above, so this is a fault of the program.
+    page.unwrap_or_else(|error| panic!("the template of the report is broken: {error:#}"))
+}
+
+/// What the page may load: pictures inside it, and exactly this style and this script.
+fn policy(style: &str, script: &str) -> String {
+    let hash = |text: &str| {
+        base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes()))
+    };
+    format!(
+        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        hash(style),
+        hash(script)
+    )
+}
+
+fn cards(data: &ReportData) -> Vec<Card> {
+    let totals = &data.totals;
+    let card = |name: &str, value: u64, note: String| Card {
+        name: name.into(),
+        value: count(value),
+        note,
+        wide: false,
+    };
+    let per_item = match totals.items {
+        0 => String::new(),
+        items => format!(
+            "{} per item and control",
+            number(totals.votes as f64 / (items + totals.controls) as f64, 1)
+        ),
+    };
+    let banned = match totals.annotators {
+        0 => String::new(),
+        all => banned_note(totals.banned, all),
+    };
+    let mut cards = vec![
+        card("items", totals.items, String::new()),
+        card("votes", totals.votes, per_item),
+        card("annotators", totals.annotators, String::new()),
+        card("banned", totals.banned, banned),
+        card("controls", totals.controls, String::new()),
+    ];
+    for (name, value, note) in data.questions.iter().filter_map(headline) {
+        cards.push(Card {
+            name,
+            value,
+            note,
+            wide: true,
+        });
+    }
+    cards
+}
+
+fn inputs(data: &ReportData) -> Table {
+    let rows = data.provenance.inputs.iter().any(|i| i.rows.is_some());
+    let mut table = Table::new("Files read", &["file", "hash"]);
+    if rows {
+        table = Table::new("Files read", &["file", "#rows", "hash"]);
+    }
+    for input in &data.provenance.inputs {
+        let mut cells = vec![Cell::text(&input.path)];
+        if rows {
+            cells.push(Cell::number(input.rows.map(|r| r as f64), |_| {
+                input.rows.map(count).unwrap_or_default()
+            }));
+        }
+        let mut hash = Cell::text(&input.hash);
+        hash.class = "hash";
+        cells.push(hash);
+        table.row(false, cells);
+    }
+    table
+}
+
+/// The forest plot of a bake-off as an SVG file: `veche methods --picture`.
+pub fn bakeoff_svg(data: &BakeOff, kind: &Kind, title: &str, simulated: bool) -> String {
+    let svg = forest(data, kind, title).draw(WIDE);
+    let svg = if simulated {
+        svg.stamped(SIMULATED)
+    } else {
+        svg
+    };
+    svg.standalone()
+}
+
+/// The histogram of the annotators' errors as an SVG file.
+pub fn annotators_svg(data: &Annotators, kind: &Kind, simulated: bool) -> String {
+    let svg = annotators_histogram(data, kind).draw(WIDE);
+    let svg = if simulated {
+        svg.stamped(SIMULATED)
+    } else {
+        svg
+    };
+    svg.standalone()
+}
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;

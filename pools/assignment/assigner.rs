@@ -3,6 +3,7 @@
 use super::open::{Met, OpenItems};
 use super::rotation::{History, Rotation};
 use crate::generation::arrange;
+use crate::pool::narrow;
 use crate::{Error, Mix, Slot};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,8 +130,7 @@ impl Assigner {
                 "a suite must live for at least 1 second".into(),
             ));
         }
-        let n_items = u32::try_from(n_items)
-            .map_err(|_| Error::Unusable("a pool holds at most 4294967295 tasks".into()))?;
+        let n_items = narrow(n_items)?;
         Ok(Self {
             settings,
             n_items,

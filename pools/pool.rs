@@ -126,6 +126,17 @@ impl Slot {
     }
 }
 
+/// A number of tasks, or an index, as the 32 bits it is kept in.
+pub(crate) fn narrow(n: usize) -> Result<u32, Error> {
+    match u32::try_from(n) {
+        Ok(n) if n < u32::MAX => Ok(n),
+        _ => Err(Error::Unusable(format!(
+            "{n} tasks are too many: a pool holds fewer than {}",
+            u32::MAX
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use super::open::{Met, OpenItems};
 use super::rotation::{History, Rotation};
 use crate::generation::arrange;
+use crate::pool::narrow;
 use crate::{Error, Mix, Slot};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,8 +130,7 @@ impl Assigner {
                 "a suite must live for at least 1 second".into(),
             ));
         }
-        let n_items = u32::try_from(n_items)
-            .map_err(|_| Error::Unusable("a pool holds at most 4294967295 tasks".into()))?;
+        let n_items = narrow(n_items)?;
         Ok(Self {
             settings,
             n_items,
@@ -325,12 +325,19 @@ impl Assigner {
 }
 
 #[cfg(test)]
+mod laws;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::stream;
-    use proptest::prelude::*;
 
-    fn assigner(n_items: usize, strata: &[u32], mix: (usize, usize), overlap: u32) -> Assigner {
+    pub(super) fn assigner(
+        n_items: usize,
+        strata: &[u32],
+        mix: (usize, usize),
+        overlap: u32,
+    ) -> Assigner {
         let mix = Mix {
             real: mix.0,
             control: mix.1,
@@ -344,7 +351,7 @@ mod tests {
     }
 
     /// Lets the annotators take turns until nobody gets anything; everything is submitted.
-    fn run_out(a: &mut Assigner, annotators: std::ops::Range<u32>, now: i64) {
+    pub(super) fn run_out(a: &mut Assigner, annotators: std::ops::Range<u32>, now: i64) {
         loop {
             let before = a.n_assignments();
             for annotator in annotators.clone() {
@@ -358,7 +365,7 @@ mod tests {
         }
     }
 
-    fn controls_of(a: &Assigner, annotator: u32) -> Vec<u32> {
+    pub(super) fn controls_of(a: &Assigner, annotator: u32) -> Vec<u32> {
         (0..a.n_assignments() as u32)
             .filter_map(|id| a.assigned(id))
             .filter(|given| given.annotator == annotator)
@@ -532,108 +539,6 @@ mod tests {
                 met.sort_unstable();
                 met.dedup();
                 assert_eq!(met.len(), turn.len(), "a stratum came twice in one turn");
-            }
-        }
-    }
-
-    /// What a random annotator or clock may do next.
-    #[derive(Debug, Clone)]
-    enum Step {
-        Next(u32),
-        Submit(usize),
-        Release(usize),
-        Wait(i64),
-        Ban(u32),
-        BanReopen(u32),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            12 => (0u32..8).prop_map(Step::Next),
-            9 => (0usize..8).prop_map(Step::Submit),
-            1 => (0usize..8).prop_map(Step::Release),
-            2 => (1i64..60).prop_map(Step::Wait),
-            1 => (0u32..8).prop_map(Step::Ban),
-            1 => (0u32..8).prop_map(Step::BanReopen),
-        ]
-    }
-
-    /// Votes of each item by the records alone, apart from the indexed state under test.
-    fn votes(a: &Assigner, n_items: usize, counted: impl Fn(State) -> bool) -> Vec<u32> {
-        let mut votes = vec![0; n_items];
-        for id in (0..a.records.len() as u32).filter(|&id| counted(a.records[id as usize].state)) {
-            a.items(id)
-                .into_iter()
-                .for_each(|item| votes[item as usize] += 1);
-        }
-        votes
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_happens_the_rules_hold(
-            n_items in 1usize..40, real in 1usize..7, control in 0usize..3, overlap in 1u32..4,
-            strata in prop::collection::vec(0u32..4, 3..12),
-            steps in prop::collection::vec(step(), 0..250),
-        ) {
-            let mut a = assigner(n_items, &strata, (real, control), overlap);
-            let mut now = 0;
-            for step in steps {
-                // Recent assignments are the ones worth submitting; older ones come by chance too.
-                let recent = |back: usize| (a.n_assignments().checked_sub(1 + back)).map(|id| id as u32);
-                match step {
-                    Step::Next(annotator) => {
-                        if let Some(given) = a.next(annotator, now) {
-                            prop_assert_eq!(given.annotator, annotator);
-                            prop_assert_eq!(a.next(annotator, now), Some(given));
-                        }
-                    }
-                    Step::Submit(back) => if let Some(id) = recent(back) { a.submit(id, now).unwrap(); },
-                    Step::Release(back) => if let Some(id) = recent(back) { a.release(id).unwrap(); },
-                    Step::Wait(seconds) => now += seconds,
-                    Step::Ban(annotator) => a.ban(annotator),
-                    Step::BanReopen(annotator) => { a.ban_reopen(annotator); }
-                }
-                let held = votes(&a, n_items, |state| state != State::Closed);
-                for (item, &votes) in held.iter().enumerate() {
-                    prop_assert!(votes <= overlap);
-                    prop_assert_eq!(votes, a.open.held(item as u32));
-                }
-                let accepted = votes(&a, n_items, |state| state == State::Accepted);
-                prop_assert_eq!(a.progress().accepted, accepted.iter().map(|&v| u64::from(v)).sum::<u64>());
-                let active: u32 = held.iter().sum::<u32>() - accepted.iter().sum::<u32>();
-                prop_assert_eq!(a.progress().active, u64::from(active));
-            }
-            // As many fresh annotators as the overlap can always finish what is open.
-            a.expire(now + 1000);
-            run_out(&mut a, 100..100 + overlap, now + 1000);
-            prop_assert!(a.is_complete());
-            prop_assert!(votes(&a, n_items, |state| state == State::Accepted).iter().all(|&v| v == overlap));
-
-            for annotator in (0..8).chain(100..100 + overlap) {
-                let mut items: Vec<u32> = (0..a.n_assignments() as u32)
-                    .filter(|&id| a.records[id as usize].annotator == annotator)
-                    .flat_map(|id| a.items(id))
-                    .collect();
-                let n = items.len();
-                items.sort_unstable();
-                items.dedup();
-                prop_assert_eq!(items.len(), n, "an annotator met an item twice");
-                // No control comes again while another was met less often (looked at suite by suite, as the places of
-                // a suite's controls are shuffled).
-                let mut seen = vec![0u32; strata.len()];
-                for suite in controls_of(&a, annotator).chunks(control.max(1)) {
-                    suite.iter().for_each(|&c| seen[c as usize] += 1);
-                    prop_assert!(seen.iter().max().unwrap() - seen.iter().min().unwrap() <= 1);
-                }
-            }
-            for id in 0..a.n_assignments() as u32 {
-                let given = a.assigned(id).unwrap();
-                let mut controls: Vec<u32> = given.slots.iter().filter_map(|s| s.control()).collect();
-                prop_assert!((1..=real).contains(&(given.slots.len() - controls.len())));
-                controls.sort_unstable();
-                controls.dedup();
-                prop_assert_eq!(controls.len(), control);
             }
         }
     }

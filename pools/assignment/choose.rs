@@ -1,6 +1,6 @@
 //! The decisions of assignment as pure functions of small tables, such as a database query returns.
 
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, RngExt};
 
 /// An item that still wants votes and that the annotator has not met.
@@ -36,8 +36,10 @@ pub fn choose_items<R: Rng + ?Sized>(open: &[OpenItem], want: usize, rng: &mut R
         ranked.select_nth_unstable(want);
         ranked.truncate(want);
     }
-    // By the random number alone, so that the order does not tell how many votes an item has.
-    ranked.sort_unstable_by_key(|&(_, tie, item)| (tie, item));
+    // Sorted first, as the order that selection leaves behind is the standard library's own affair; then shuffled, so that
+    // the order does not tell how many votes an item has.
+    ranked.sort_unstable();
+    ranked.shuffle(rng);
     ranked.into_iter().map(|(_, _, item)| item).collect()
 }
 

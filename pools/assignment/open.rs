@@ -175,6 +175,7 @@ impl OpenItems {
 mod tests {
     use super::*;
     use crate::random::stream;
+    use proptest::prelude::*;
 
     #[test]
     fn every_annotator_meets_every_item_once_until_all_votes_are_held() {
@@ -224,5 +225,32 @@ mod tests {
         assert!(open.draw(&mut a, 6, &mut rng).is_empty());
         assert_eq!(open.draw(&mut b, 6, &mut rng), [1]);
         assert_eq!((open.held(0), open.held(1)), (1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn a_draw_is_full_if_it_can_be_and_takes_the_fewest_votes_first(
+            n in 1u32..300, overlap in 1usize..5,
+            steps in prop::collection::vec((0usize..6, 1usize..40, any::<bool>()), 1..80),
+        ) {
+            let mut rng = stream(4, "open");
+            let mut open = OpenItems::new(n, overlap);
+            let mut mets = vec![Met::default(); 6];
+            for (who, want, reopen) in steps {
+                let before = open.held.clone();
+                let free: Vec<u32> = (0..n)
+                    .filter(|i| !mets[who].items.contains(i) && before[*i as usize] < overlap as u32)
+                    .collect();
+                let drawn = open.draw(&mut mets[who], want, &mut rng);
+                prop_assert_eq!(drawn.len(), want.min(free.len()));
+                prop_assert!(drawn.iter().all(|item| free.contains(item)));
+                let votes = |item: &u32| before[*item as usize];
+                let most = drawn.iter().map(votes).max().unwrap_or(0);
+                prop_assert!(free.iter().filter(|i| !drawn.contains(i)).all(|i| votes(i) >= most));
+                if let (true, Some(&item)) = (reopen, drawn.first()) {
+                    open.reopen(item);
+                }
+            }
+        }
     }
 }

@@ -3,5 +3,5 @@
 pub mod names;
 pub mod suites;
 
-pub use names::{Naming, Origin, task_names};
+pub use names::{Naming, task_names};
 pub use suites::{StaticSuites, arrange, rounds};

@@ -4,8 +4,9 @@
 //! keeps its name when items are added or reordered, and votes collected earlier still match. Without the seed nobody can
 //! recompute a name, hence nobody can test a guess such as "is this task a control?".
 
+use crate::pool::narrow;
 use crate::random::derived_key;
-use crate::{Error, TaskName};
+use crate::{Error, Slot, TaskName};
 
 /// Salt of the names of items.
 pub const ITEM: &str = "item";
@@ -54,15 +55,6 @@ pub fn task_names<'a>(
     ids.map(|id| namer.name(id)).collect()
 }
 
-/// Where a task comes from, known to the requester's side only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// The item with this index.
-    Item(u32),
-    /// The control with this index.
-    Control(u32),
-}
-
 /// All tasks of a pool in the order of their names, and where each item and control went. As names are noise, the order
 /// says nothing about role or origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,21 +83,12 @@ impl Naming {
             (Namer::new(seed, ITEM), Namer::new(seed, CONTROL));
         let mut order: Vec<(TaskName, u32)> =
             Vec::with_capacity(items.size_hint().0 + controls.size_hint().0);
-        let push = |order: &mut Vec<(TaskName, u32)>, name| match u32::try_from(order.len()) {
-            Ok(at) if at < u32::MAX => {
-                order.push((name, at));
-                Ok(())
-            }
-            _ => Err(Error::Unusable(
-                "a pool holds at most 4294967295 tasks".into(),
-            )),
-        };
         for id in items.clone() {
-            push(&mut order, item_namer.name(id))?;
+            order.push((item_namer.name(id), narrow(order.len())?));
         }
         let n_items = order.len();
         for id in controls.clone() {
-            push(&mut order, control_namer.name(id))?;
+            order.push((control_namer.name(id), narrow(order.len())?));
         }
         order.sort_unstable();
         // Of several repetitions the earliest in the owner's order is named, so that the message does not depend on the seed.
@@ -134,14 +117,22 @@ impl Naming {
         })
     }
 
-    /// The origin of every task, in task order.
-    pub fn origins(&self) -> Vec<Origin> {
-        let mut origins = vec![Origin::Item(0); self.names.len()];
+    /// The task that stands for a slot. Panics if the item or control is not of this pool.
+    pub fn task_of(&self, slot: Slot) -> u32 {
+        match slot {
+            Slot::Item(item) => self.task_of_item[item as usize],
+            Slot::Control(control) => self.task_of_control[control as usize],
+        }
+    }
+
+    /// What every task is, in task order: the inverse of [`Naming::task_of`].
+    pub fn origins(&self) -> Vec<Slot> {
+        let mut origins = vec![Slot::Item(0); self.names.len()];
         for (item, &task) in self.task_of_item.iter().enumerate() {
-            origins[task as usize] = Origin::Item(item as u32);
+            origins[task as usize] = Slot::Item(item as u32);
         }
         for (control, &task) in self.task_of_control.iter().enumerate() {
-            origins[task as usize] = Origin::Control(control as u32);
+            origins[task as usize] = Slot::Control(control as u32);
         }
         origins
     }
@@ -274,11 +265,7 @@ mod tests {
             let n = naming(&ids(n, "i"), &ids(m, "c")).unwrap();
             prop_assert!(n.names.windows(2).all(|w| w[0] < w[1]));
             for (task, origin) in n.origins().into_iter().enumerate() {
-                let back = match origin {
-                    Origin::Item(i) => n.task_of_item[i as usize],
-                    Origin::Control(c) => n.task_of_control[c as usize],
-                };
-                prop_assert_eq!(back as usize, task);
+                prop_assert_eq!(n.task_of(origin) as usize, task);
                 prop_assert_eq!(n.task(n.names[task]), Some(task as u32));
             }
         }

@@ -5,6 +5,7 @@
 //! them an item again; mixing at assignment time ([`crate::assignment`]) cannot.
 
 use crate::controls::Deck;
+use crate::pool::narrow;
 use crate::{Error, Mix, Slot};
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
@@ -97,9 +98,7 @@ pub fn rounds<R: Rng + ?Sized>(
             available: deck.len(),
         });
     }
-    let n = u32::try_from(n_items + deck.len())
-        .map(|total| total - deck.len() as u32)
-        .map_err(|_| Error::Unusable("a pool holds at most 4294967295 tasks".into()))?;
+    let n = narrow(n_items + deck.len())? - deck.len() as u32;
     let per_round = n_items + n_items.div_ceil(mix.real) * mix.control;
     let mut slots = Vec::with_capacity(per_round * overlap);
     let mut order: Vec<u32> = (0..n).collect();

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod files;
+pub mod labels;
 pub mod pictures;
 pub mod pool;
 pub mod problem;

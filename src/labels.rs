@@ -1,0 +1,159 @@
+//! Labels of one question: which votes count, which method, which result. Shared by `aggregate`, `report` and `demo`.
+
+use crate::{
+    Result,
+    study::{Cast, Study},
+};
+use veche_analysis::aggregation::{
+    ChoiceMethod, ChoiceResult, ChoiceSettings, NumberMethod, NumberResult, NumberSettings,
+    bakeoff::{self, BakeoffSettings, ChoiceRow, NumberRow},
+};
+use veche_pools::{
+    Scale,
+    banning::{Policy, Verdict},
+};
+
+/// A method of either kind with its settings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Method {
+    /// For numbers.
+    Number(NumberMethod, NumberSettings),
+    /// For choices.
+    Choice(ChoiceMethod, ChoiceSettings),
+}
+
+impl Method {
+    /// The method's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Number(method, _) => method.name(),
+            Self::Choice(method, _) => method.name(),
+        }
+    }
+
+    /// The method of a question: the one named, else the campaign's, else `exp-mae` or `control-accuracy`. Without any
+    /// known answer the defaults are `median` and `majority`, which need none.
+    pub fn of(study: &Study, question: usize, name: Option<&str>, settings: NumberSettings) -> Result<Self> {
+        let asked = &study.questions[question];
+        let configured = study
+            .project
+            .as_ref()
+            .and_then(|p| p.campaign.aggregate.method.get(&asked.name))
+            .map(String::as_str);
+        let name = name.or(configured);
+        let controls = study.truths[question].iter().any(Option::is_some);
+        Ok(match &asked.scale {
+            Scale::Number(_) => {
+                let usual = if controls { "exp-mae" } else { "median" };
+                Self::Number(NumberMethod::from_name(name.unwrap_or(usual))?, settings)
+            }
+            Scale::Choice(_) => {
+                let usual = if controls { "control-accuracy" } else { "majority" };
+                let method = ChoiceMethod::from_name(name.unwrap_or(usual))?;
+                Self::Choice(method, ChoiceSettings::default())
+            }
+        })
+    }
+}
+
+/// Settings of numeric methods as the campaign has them.
+pub fn settings(study: &Study) -> NumberSettings {
+    let mut settings = NumberSettings::default();
+    if let Some(project) = &study.project {
+        settings.temperature = project.campaign.aggregate.temperature;
+        settings.level = project.campaign.aggregate.level;
+    }
+    settings
+}
+
+/// Labels of one question, by item.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Labels {
+    /// Numbers with error bars.
+    Numbers(NumberResult),
+    /// Labels with confidence.
+    Choices(ChoiceResult),
+}
+
+/// Which votes count under a policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting<'a> {
+    /// The policy.
+    pub policy: Policy,
+    /// The verdict on every annotator.
+    pub verdicts: &'a [Verdict],
+}
+
+impl Counting<'_> {
+    /// Whether a vote counts.
+    pub fn counts(&self, vote: &Cast) -> bool {
+        self.policy.counts(&self.verdicts[vote.annotator as usize], vote.sequence)
+    }
+
+    /// Votes that do not count, of all questions.
+    pub fn left_out(&self, study: &Study) -> usize {
+        study.votes.iter().filter(|v| !self.counts(v)).count()
+    }
+}
+
+/// The labels of a question by a method, from the votes that count.
+pub fn labels(study: &Study, question: usize, method: Method, counting: Counting<'_>) -> Result<Labels> {
+    let keep = |vote: &Cast| counting.counts(vote);
+    Ok(match method {
+        Method::Number(method, settings) => {
+            let votes = study.number_votes(question, keep)?;
+            Labels::Numbers(method.estimate(&votes, &study.true_numbers(question), &settings)?)
+        }
+        Method::Choice(method, settings) => {
+            let votes = study.choice_votes(question, keep)?;
+            let (truth, n) = (study.true_choices(question), study.n_labels(question) as u32);
+            Labels::Choices(method.estimate(&votes, &truth, n, &settings)?)
+        }
+    })
+}
+
+/// The bake-off of one question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rows {
+    /// Numbers, best first.
+    Numbers(Vec<NumberRow>),
+    /// Choices, best first.
+    Choices(Vec<ChoiceRow>),
+}
+
+/// Compares methods on a question's controls. `names` chooses among them; all by default.
+pub fn bake_off(
+    study: &Study,
+    question: usize,
+    names: Option<&[String]>,
+    settings: &NumberSettings,
+    bakeoff: &BakeoffSettings,
+    counting: Counting<'_>,
+) -> Result<Rows> {
+    let keep = |vote: &Cast| counting.counts(vote);
+    Ok(match &study.questions[question].scale {
+        Scale::Number(_) => {
+            let methods = match names {
+                None => NumberMethod::ALL.to_vec(),
+                Some(names) => {
+                    names.iter().map(|n| NumberMethod::from_name(n)).collect::<Result<Vec<_>, _>>()?
+                }
+            };
+            let votes = study.number_votes(question, keep)?;
+            let truth = study.true_numbers(question);
+            Rows::Numbers(bakeoff::numbers(&votes, &truth, &methods, settings, bakeoff)?)
+        }
+        Scale::Choice(_) => {
+            let methods = match names {
+                None => ChoiceMethod::ALL.to_vec(),
+                Some(names) => {
+                    names.iter().map(|n| ChoiceMethod::from_name(n)).collect::<Result<Vec<_>, _>>()?
+                }
+            };
+            let votes = study.choice_votes(question, keep)?;
+            let (truth, n) = (study.true_choices(question), study.n_labels(question) as u32);
+            let choice = ChoiceSettings::default();
+            Rows::Choices(bakeoff::choices(&votes, &truth, n, &methods, &choice, bakeoff)?)
+        }
+    })
+}

@@ -73,7 +73,9 @@ pub fn write_atomically<T>(
         let (file, temporary) = file.into_parts();
         let mut writer = BufWriter::with_capacity(1 << 16, file);
         let value = write(&mut writer)?;
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let file = writer
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         temporary.persist(&target).map_err(|e| e.error)?;
         sync_folder(&parent);
@@ -141,13 +143,17 @@ fn swap(new: &Path, target: &Path) -> io::Result<()> {
         match renameat_with(CWD, new, CWD, target, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(()),
             Err(Errno::EXIST) => {}
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return swap_in_two_steps(new, target),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                return swap_in_two_steps(new, target);
+            }
             Err(error) => return Err(error.into()),
         }
         match renameat_with(CWD, new, CWD, target, RenameFlags::EXCHANGE) {
             Ok(()) => return Ok(()),
             Err(Errno::NOENT) => {} // somebody removed the old folder meanwhile: plain rename again
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return swap_in_two_steps(new, target),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                return swap_in_two_steps(new, target);
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -413,7 +419,10 @@ mod tests {
         fs::create_dir(&target).unwrap();
         fs::write(new.join("new"), "").unwrap();
         swap_in_two_steps(&new, &target).unwrap();
-        assert_eq!((names(&target), names(&new)), (vec!["new".to_owned()], vec![]));
+        assert_eq!(
+            (names(&target), names(&new)),
+            (vec!["new".to_owned()], vec![])
+        );
     }
 
     #[test]
@@ -434,7 +443,12 @@ mod tests {
         clean(dir.path(), OsStr::new("p"), &dir.path().join("p"));
         assert_eq!(
             names(dir.path()),
-            [".other.killed.veche-tmp", ".p.q.killed.veche-tmp", ".p.runs00.veche-tmp", "p"],
+            [
+                ".other.killed.veche-tmp",
+                ".p.q.killed.veche-tmp",
+                ".p.runs00.veche-tmp",
+                "p"
+            ],
             "the old folder is restored"
         );
     }
@@ -487,6 +501,10 @@ mod tests {
         }
         replace_dir_atomically(dir.path().join("pool"), "marker", fill("end")).unwrap();
         write_atomically(dir.path().join("file"), |w| w.write_all(b"end")).unwrap();
-        assert_eq!(names(dir.path()), ["file", "pool"], "killed runs are cleaned up");
+        assert_eq!(
+            names(dir.path()),
+            ["file", "pool"],
+            "killed runs are cleaned up"
+        );
     }
 }

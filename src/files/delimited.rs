@@ -85,9 +85,15 @@ impl Reader<'_> {
     /// in the header outside quotes. Excel writes semicolons into .csv where the comma is the decimal sign.
     fn sniff(&mut self) -> u8 {
         let extension = self.path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        let is_tsv = ["tsv", "tab"].iter().any(|e| extension.eq_ignore_ascii_case(e));
+        let is_tsv = ["tsv", "tab"]
+            .iter()
+            .any(|e| extension.eq_ignore_ascii_case(e));
         let (mut quoted, mut counts) = (false, [0usize; 3]);
-        let blank = self.bytes.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(0);
+        let blank = self
+            .bytes
+            .iter()
+            .position(|b| !b.is_ascii_whitespace())
+            .unwrap_or(0);
         for &byte in &self.bytes[blank..] {
             match byte {
                 b'"' => quoted = !quoted,
@@ -157,7 +163,8 @@ impl Reader<'_> {
             .iter()
             .position(|&b| b == separator || b == b'\n' || b == b'\r')
             .unwrap_or(rest.len());
-        self.bytes.copy_within(self.read..self.read + length, self.write);
+        self.bytes
+            .copy_within(self.read..self.read + length, self.write);
         self.read += length;
         self.write += length;
     }
@@ -220,7 +227,10 @@ impl Reader<'_> {
         let (what, cause) = if ends.len() < width {
             ("too few fields in this row", "a missing separator")
         } else {
-            ("too many fields in this row", "an unquoted separator inside a field")
+            (
+                "too many fields in this row",
+                "an unquoted separator inside a field",
+            )
         };
         let separator = match self.separator {
             b'\t' => "tab".to_owned(),

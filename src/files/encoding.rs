@@ -10,10 +10,26 @@ use std::path::Path;
 /// a compressed file or workbook.
 pub(super) fn to_utf8(path: &Path, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
     let foreign: [(&[u8], &str, &str); 4] = [
-        (b"PK\x03\x04", "is a zip archive or an Excel workbook, not a text table", "save it as CSV (UTF-8)"),
-        (b"\x1f\x8b", "is compressed with gzip", "uncompress it first: gunzip"),
-        (b"\x28\xb5\x2f\xfd", "is compressed with zstd", "uncompress it first: unzstd"),
-        (b"SQLite format 3\0", "is an SQLite database, not a text table", "export the table as CSV"),
+        (
+            b"PK\x03\x04",
+            "is a zip archive or an Excel workbook, not a text table",
+            "save it as CSV (UTF-8)",
+        ),
+        (
+            b"\x1f\x8b",
+            "is compressed with gzip",
+            "uncompress it first: gunzip",
+        ),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "is compressed with zstd",
+            "uncompress it first: unzstd",
+        ),
+        (
+            b"SQLite format 3\0",
+            "is an SQLite database, not a text table",
+            "export the table as CSV",
+        ),
     ];
     for (magic, what, hint) in foreign {
         if bytes.starts_with(magic) {
@@ -59,7 +75,12 @@ fn row_of(bytes: &[u8], at: usize) -> u64 {
 fn guess(path: &Path, bytes: &[u8], at: usize) -> crate::Problem {
     // Russian text has most letters in one half of the upper range: lower case lies at E0–FF in Windows-1251 and at
     // C0–DF in KOI8-R. Western text has lone high bytes between ASCII letters.
-    let high: Vec<u8> = bytes.iter().copied().filter(|&b| b >= 0x80).take(100_000).collect();
+    let high: Vec<u8> = bytes
+        .iter()
+        .copied()
+        .filter(|&b| b >= 0x80)
+        .take(100_000)
+        .collect();
     let share = |low: u8, top: u8| {
         high.iter().filter(|&&b| (low..=top).contains(&b)).count() as f64 / high.len() as f64
     };
@@ -77,8 +98,14 @@ fn guess(path: &Path, bytes: &[u8], at: usize) -> crate::Problem {
     } else {
         KOI8_R
     };
-    let start = bytes[..at].iter().rposition(|&b| b == b'\n').map_or(0, |p| p + 1);
-    let line = bytes[start..].split(|&b| b == b'\n' || b == b'\r').next().unwrap_or_default();
+    let start = bytes[..at]
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |p| p + 1);
+    let line = bytes[start..]
+        .split(|&b| b == b'\n' || b == b'\r')
+        .next()
+        .unwrap_or_default();
     let (text, _) = encoding.decode_without_bom_handling(&line[..line.len().min(400)]);
     let name = encoding.name().to_lowercase();
     let hint = if bytes.iter().take(4096).any(|&b| b == 0) {
@@ -126,7 +153,10 @@ mod tests {
 
     #[test]
     fn utf_16_is_converted_and_byte_order_marks_are_dropped() {
-        let utf16: Vec<u8> = "\u{feff}a\tю\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> = "\u{feff}a\tю\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         assert_eq!(read(&utf16).unwrap(), "a\tю\n");
         assert_eq!(read("\u{feff}a,ю".as_bytes()).unwrap(), "a,ю");
         assert!(read(b"\xff\xfe\x00\xd8\x00").is_err());

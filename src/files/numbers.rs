@@ -45,7 +45,13 @@ pub fn read_numbers(path: impl AsRef<Path>, options: &VoteOptions) -> Result<Num
     {
         if super::table::is_parquet(path)? {
             let names = parquet::names(path)?;
-            if let Some(plan) = Plan::of(&ParquetHeader { path, names: &names }, &options) {
+            if let Some(plan) = Plan::of(
+                &ParquetHeader {
+                    path,
+                    names: &names,
+                },
+                &options,
+            ) {
                 return plan.parquet(path, &names);
             }
         } else {
@@ -64,10 +70,13 @@ fn general(path: &Path, options: VoteOptions) -> Result<NumberColumns> {
     let votes = reader.finish()?.votes;
     if votes.questions().len() > 1 {
         let names: Vec<&str> = votes.questions().iter().collect();
-        return problem(format!("the votes answer several questions: {}", names.join(", ")))
-            .file(path)
-            .hint("say which one is meant")
-            .fail();
+        return problem(format!(
+            "the votes answer several questions: {}",
+            names.join(", ")
+        ))
+        .file(path)
+        .hint("say which one is meant")
+        .fail();
     }
     let dense = votes.numbers(0);
     let mut truth = vec![None; votes.items().len()];
@@ -122,7 +131,9 @@ impl Plan {
         let [answer] = &layout.answers[..] else {
             return None;
         };
-        let (Cell::Column(value), Asked::Always(_), None) = (answer.from, &answer.question, layout.status) else {
+        let (Cell::Column(value), Asked::Always(_), None) =
+            (answer.from, &answer.question, layout.status)
+        else {
             return None;
         };
         Some(Self {
@@ -154,7 +165,9 @@ impl Plan {
             let annotator = row
                 .text(self.annotator)
                 .ok_or_else(|| row.problem(self.annotator, "no annotator"))?;
-            let item = row.text(self.item).ok_or_else(|| row.problem(self.item, "no item"))?;
+            let item = row
+                .text(self.item)
+                .ok_or_else(|| row.problem(self.item, "no item"))?;
             sink.add(row.number(), annotator, item, value, truth)?;
         }
         sink.finish()
@@ -200,7 +213,8 @@ impl Plan {
                 None => None,
             };
             let annotator = word(column(self.annotator), row, &mut one);
-            let annotator = annotator.ok_or_else(|| at(self.annotator, "no annotator".into(), ""))?;
+            let annotator =
+                annotator.ok_or_else(|| at(self.annotator, "no annotator".into(), ""))?;
             let item = word(column(self.item), row, &mut two);
             let item = item.ok_or_else(|| at(self.item, "no item".into(), ""))?;
             sink.add(row as u64 + 2, annotator, item, value, truth)?;
@@ -280,7 +294,10 @@ impl<'a> Sink<'a> {
         }
         if let Some(value) = value {
             let at = columns.value.len();
-            let expected = self.rows.last().map(|&(first, number)| number + (at - first) as u64);
+            let expected = self
+                .rows
+                .last()
+                .map(|&(first, number)| number + (at - first) as u64);
             if expected != Some(row) {
                 self.rows.push((at, row));
             }
@@ -303,10 +320,15 @@ impl<'a> Sink<'a> {
             .map(|i| (columns.item[i], columns.annotator[i], i as u32))
             .collect();
         keys.sort_unstable();
-        let repeats = keys.windows(2).filter(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1));
+        let repeats = keys
+            .windows(2)
+            .filter(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1));
         if let Some(pair) = repeats.min_by_key(|w| w[1].2) {
             let (one, two) = (pair[0].2 as usize, pair[1].2 as usize);
-            let (annotator, item) = (columns.annotators.get(pair[1].1), columns.items.get(pair[1].0));
+            let (annotator, item) = (
+                columns.annotators.get(pair[1].1),
+                columns.items.get(pair[1].0),
+            );
             return problem("an annotator answers the same question about the same item twice")
                 .file(self.path)
                 .row(self.row_of(two))
@@ -341,9 +363,14 @@ mod tests {
 
     #[test]
     fn the_fast_path_gives_what_the_general_reader_gives() {
-        let (fast, slow) = both("worker,item,person,value,truth\n3,x,1,172.72,167\n\n3,y,1,?,\n10,x,1,\"165,1\",167.0\n");
+        let (fast, slow) = both(
+            "worker,item,person,value,truth\n3,x,1,172.72,167\n\n3,y,1,?,\n10,x,1,\"165,1\",167.0\n",
+        );
         let fast = fast.unwrap();
-        assert_eq!((&fast.value, &fast.truth), (&vec![172.72, 165.1], &vec![Some(167.0), None]));
+        assert_eq!(
+            (&fast.value, &fast.truth),
+            (&vec![172.72, 165.1], &vec![Some(167.0), None])
+        );
         assert_eq!(fast, slow.unwrap());
     }
 
@@ -361,7 +388,11 @@ mod tests {
         ] {
             let (fast, slow) = both(text);
             let (fast, slow) = (fast.unwrap_err(), slow.unwrap_err());
-            assert_eq!((&fast.what, fast.row, &fast.column), (&slow.what, slow.row, &slow.column), "{text}");
+            assert_eq!(
+                (&fast.what, fast.row, &fast.column),
+                (&slow.what, slow.row, &slow.column),
+                "{text}"
+            );
         }
     }
 
@@ -383,7 +414,10 @@ mod tests {
         assert_eq!((read.value, read.annotators.get(0)), (vec![0.1, 5.0], "7"));
         write(vec![0.1, f32::NAN]);
         let p = read_numbers(&path, &VoteOptions::default()).unwrap_err();
-        assert_eq!((p.row, p.column.as_deref(), p.value.as_deref()), (Some(3), Some("label"), Some("NaN")));
+        assert_eq!(
+            (p.row, p.column.as_deref(), p.value.as_deref()),
+            (Some(3), Some("label"), Some("NaN"))
+        );
     }
 
     #[test]
@@ -391,8 +425,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("v.parquet");
         let mut votes = crate::files::VoteTable::new();
-        votes.push(&crate::files::FileVote::new("a", "x", "age", FileAnswer::Number(3.5)));
+        votes.push(&crate::files::FileVote::new(
+            "a",
+            "x",
+            "age",
+            FileAnswer::Number(3.5),
+        ));
         write_votes(&path, &votes, &crate::files::WriteOptions::default()).unwrap();
-        assert_eq!(read_numbers(&path, &VoteOptions::default()).unwrap().value, [3.5]);
+        assert_eq!(
+            read_numbers(&path, &VoteOptions::default()).unwrap().value,
+            [3.5]
+        );
     }
 }

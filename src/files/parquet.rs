@@ -3,8 +3,9 @@
 use super::table::{Builder, Table};
 use crate::{Problem, Result, problem};
 use polars::prelude::{
-    ArrowDataType, BooleanChunked, Column, DataFrame, DataType, Float32Chunked, Float64Chunked, Int64Chunked,
-    ParquetReader, ParquetWriter, PolarsError, PolarsResult, SerReader, StringChunked, UInt64Chunked,
+    ArrowDataType, BooleanChunked, Column, DataFrame, DataType, Float32Chunked, Float64Chunked,
+    Int64Chunked, ParquetReader, ParquetWriter, PolarsError, PolarsResult, SerReader,
+    StringChunked, UInt64Chunked,
 };
 use std::{
     fmt::Write as _,
@@ -94,21 +95,24 @@ pub(super) fn read_columns(path: &Path, wanted: Option<&[usize]>) -> Result<Colu
         let mut reader = ParquetReader::new(File::open(path)?);
         let schema = reader.schema()?;
         let mut fields = schema.iter_values().enumerate();
-        let bad = fields.find(|(i, field)| {
-            wanted.is_none_or(|w| w.contains(i)) && !is_readable(&field.dtype)
-        });
+        let bad = fields
+            .find(|(i, field)| wanted.is_none_or(|w| w.contains(i)) && !is_readable(&field.dtype));
         Ok(bad.map(|(_, f)| (f.name.to_string(), format!("{:?}", f.dtype))))
     })?;
     if let Some((name, kind)) = unreadable {
-        return problem(format!("holds values of type {kind}, which is not read here"))
-            .file(path)
-            .column(name)
-            .hint("save the column as text or numbers")
-            .fail();
+        return problem(format!(
+            "holds values of type {kind}, which is not read here"
+        ))
+        .file(path)
+        .column(name)
+        .hint("save the column as text or numbers")
+        .fail();
     }
     let frame = guarded(path, || {
         let reader = ParquetReader::new(File::open(path)?).set_rechunk(true);
-        reader.with_projection(wanted.map(<[usize]>::to_vec)).finish()
+        reader
+            .with_projection(wanted.map(<[usize]>::to_vec))
+            .finish()
     })?;
     let rows = frame.height();
     let mut values = Vec::new();
@@ -141,7 +145,9 @@ fn to_values(column: &Column) -> PolarsResult<Values> {
 fn is_readable(kind: &ArrowDataType) -> bool {
     use ArrowDataType as A;
     match kind {
-        A::Null | A::Boolean | A::Utf8 | A::LargeUtf8 | A::Utf8View | A::Float32 | A::Float64 => true,
+        A::Null | A::Boolean | A::Utf8 | A::LargeUtf8 | A::Utf8View | A::Float32 | A::Float64 => {
+            true
+        }
         A::Int32 | A::Int64 | A::UInt32 | A::UInt64 => true,
         A::Dictionary(_, of, _) => matches!(**of, A::Utf8 | A::LargeUtf8 | A::Utf8View),
         _ => false,

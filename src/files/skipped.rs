@@ -149,7 +149,10 @@ mod tests {
     fn strict_reading_stops_at_the_first_bad_row() {
         let mut skipped = Skipped::strict();
         assert_eq!(
-            skipped.take(problem("not a number").row(5)).unwrap_err().row,
+            skipped
+                .take(problem("not a number").row(5))
+                .unwrap_err()
+                .row,
             Some(5)
         );
         assert!(skipped.is_empty());

@@ -80,7 +80,8 @@ impl Table {
             return Some(exact);
         }
         let folded = name.to_lowercase();
-        let mut alike = (0..self.columns.len()).filter(|&i| self.columns[i].to_lowercase() == folded);
+        let mut alike =
+            (0..self.columns.len()).filter(|&i| self.columns[i].to_lowercase() == folded);
         match (alike.next(), alike.next()) {
             (Some(only), None) => Some(only),
             _ => None,
@@ -89,7 +90,8 @@ impl Table {
 
     /// As [`Table::find`]; the error lists the columns there are and the nearest name.
     pub fn column(&self, name: &str) -> Result<usize> {
-        self.find(name).map_or_else(|| Err(Box::new(self.no_column(name))), Ok)
+        self.find(name)
+            .map_or_else(|| Err(Box::new(self.no_column(name))), Ok)
     }
 
     /// The first of several names that is a column; the error names them all.
@@ -108,7 +110,12 @@ impl Table {
         let nearest = self
             .columns
             .iter()
-            .map(|c| (strsim::normalized_damerau_levenshtein(&c.to_lowercase(), &name.to_lowercase()), c))
+            .map(|c| {
+                (
+                    strsim::normalized_damerau_levenshtein(&c.to_lowercase(), &name.to_lowercase()),
+                    c,
+                )
+            })
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .filter(|(likeness, _)| *likeness >= 0.5)
             .map_or(String::new(), |(_, c)| format!("did you mean \"{c}\"? "));
@@ -116,7 +123,10 @@ impl Table {
         let more = if self.columns.len() > 40 { ", …" } else { "" };
         problem(format!("there is no column \"{name}\""))
             .file(&self.path)
-            .hint(format!("{nearest}the columns are: {}{more}", listed.join(", ")))
+            .hint(format!(
+                "{nearest}the columns are: {}{more}",
+                listed.join(", ")
+            ))
     }
 
     /// The row at `index`, from 0. Panics if there is none.
@@ -277,14 +287,20 @@ impl Builder {
     pub(super) fn row_ending_at(&mut self, number: u64, base: usize, ends: &[usize]) -> Result<()> {
         let table = &mut self.table;
         let index = table.bases.len();
-        let expected = table.runs.last().map(|&(first, from)| from + (index - first) as u64);
+        let expected = table
+            .runs
+            .last()
+            .map(|&(first, from)| from + (index - first) as u64);
         if expected != Some(number) {
             table.runs.push((index, number));
         }
         table.bases.push(base);
         for &end in ends {
             let Ok(end) = u32::try_from(end - base) else {
-                return problem("the row is longer than 4 GiB").file(&table.path).row(number).fail();
+                return problem("the row is longer than 4 GiB")
+                    .file(&table.path)
+                    .row(number)
+                    .fail();
             };
             table.ends.push(end);
         }
@@ -298,7 +314,8 @@ impl Builder {
         table.text = String::from_utf8(text).map_err(broken)?;
         if table.bases.is_empty() {
             let p = if skipped.is_empty() {
-                problem("the file has a header and no rows").hint("each line after the first is a row")
+                problem("the file has a header and no rows")
+                    .hint("each line after the first is a row")
             } else {
                 problem("no row is left").hint(skipped.to_string())
             };

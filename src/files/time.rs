@@ -10,7 +10,9 @@ pub fn read_moment(text: &str) -> Option<i64> {
     // Before the calendar: jiff reads 20261123 as a date.
     if let Ok(seconds) = text.parse::<f64>() {
         // Up to the year 5138; larger numbers are milliseconds by mistake.
-        return (0.0..1e11).contains(&seconds).then_some(seconds.floor() as i64);
+        return (0.0..1e11)
+            .contains(&seconds)
+            .then_some(seconds.floor() as i64);
     }
     let moment = match text.parse::<Timestamp>() {
         Ok(moment) => moment,
@@ -30,7 +32,8 @@ pub fn write_moment(seconds: i64) -> String {
 /// Writes a moment as Toloka does, UTC without a zone: `2026-11-23T08:00:00.000`.
 pub fn write_toloka_moment(seconds: i64) -> String {
     let text = write_moment(seconds);
-    text.strip_suffix('Z').map_or(text.clone(), |bare| format!("{bare}.000"))
+    text.strip_suffix('Z')
+        .map_or(text.clone(), |bare| format!("{bare}.000"))
 }
 
 #[cfg(test)]
@@ -62,7 +65,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         assert_eq!(write_moment(1_795_420_800), "2026-11-23T08:00:00Z");
-        assert_eq!(write_toloka_moment(1_795_420_800), "2026-11-23T08:00:00.000");
+        assert_eq!(
+            write_toloka_moment(1_795_420_800),
+            "2026-11-23T08:00:00.000"
+        );
         for seconds in [0, 1, 1_795_420_801, 20_261_123, 99_999_999_999] {
             assert_eq!(read_moment(&write_moment(seconds)), Some(seconds));
             assert_eq!(read_moment(&write_toloka_moment(seconds)), Some(seconds));

@@ -20,7 +20,9 @@ pub fn task_name(text: &str) -> Option<&str> {
     let last = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let stem = last.split('.').next().unwrap_or(last);
     let value = query.rsplit('=').next().unwrap_or(query);
-    [stem, value].into_iter().find(|name| name.parse::<TaskName>().is_ok())
+    [stem, value]
+        .into_iter()
+        .find(|name| name.parse::<TaskName>().is_ok())
 }
 
 /// The columns of a result file. `OUTPUT:` columns are questions (those of the campaign, if it is known); `GOLDEN:`
@@ -29,7 +31,11 @@ pub fn task_name(text: &str) -> Option<&str> {
 /// A task is named by the opaque name in which an `INPUT:` column ends, else by an `INPUT:` column that is alone or called
 /// item, id, image, url or text, else by `ASSIGNMENT:task_id`, else by all `INPUT:` values together: the platform's own
 /// ids say nothing about our items, and the smallest result file has none.
-pub(super) fn layout(table: &Table, mapping: &VoteMapping, questions: &[Question]) -> Result<Layout> {
+pub(super) fn layout(
+    table: &Table,
+    mapping: &VoteMapping,
+    questions: &[Question],
+) -> Result<Layout> {
     let named = |name: &Option<String>, usual: &str| match name {
         Some(name) => table.column(name).map(Some),
         None => Ok(table.find(usual)),
@@ -42,7 +48,11 @@ pub(super) fn layout(table: &Table, mapping: &VoteMapping, questions: &[Question
         annotator,
         item: item(table, mapping)?,
         answers: answers(table, mapping, questions)?,
-        seconds: mapping.seconds.as_deref().map(|c| table.column(c)).transpose()?,
+        seconds: mapping
+            .seconds
+            .as_deref()
+            .map(|c| table.column(c))
+            .transpose()?,
         started: table.find("ASSIGNMENT:started"),
         submitted: named(&mapping.submitted, "ASSIGNMENT:submitted")?,
         assignment: named(&mapping.assignment, "ASSIGNMENT:assignment_id")?,
@@ -58,7 +68,9 @@ fn item(table: &Table, mapping: &VoteMapping) -> Result<ItemColumns> {
         first.is_some_and(|text| task_name(text).is_some())
     };
     if let Some(name) = &mapping.item {
-        let column = table.find(&format!("INPUT:{name}")).map_or_else(|| table.column(name), Ok)?;
+        let column = table
+            .find(&format!("INPUT:{name}"))
+            .map_or_else(|| table.column(name), Ok)?;
         return Ok(if ends_in_name(column) {
             ItemColumns::TaskName(column)
         } else {
@@ -66,7 +78,9 @@ fn item(table: &Table, mapping: &VoteMapping) -> Result<ItemColumns> {
         });
     }
     let names = table.columns();
-    let inputs: Vec<usize> = (0..names.len()).filter(|&i| names[i].starts_with("INPUT:")).collect();
+    let inputs: Vec<usize> = (0..names.len())
+        .filter(|&i| names[i].starts_with("INPUT:"))
+        .collect();
     if let Some(&column) = inputs.iter().find(|&&column| ends_in_name(column)) {
         return Ok(ItemColumns::TaskName(column));
     }
@@ -104,10 +118,14 @@ fn answers(
     };
     if !mapping.answers.is_empty() {
         let find = |column: &String| {
-            table.find(&format!("OUTPUT:{column}")).map_or_else(|| table.column(column), Ok)
+            table
+                .find(&format!("OUTPUT:{column}"))
+                .map_or_else(|| table.column(column), Ok)
         };
         let columns = mapping.answers.iter();
-        return columns.map(|(name, column)| Ok(answer(name, find(column)?))).collect();
+        return columns
+            .map(|(name, column)| Ok(answer(name, find(column)?)))
+            .collect();
     }
     let outputs = table.columns().iter().enumerate().filter_map(|(i, name)| {
         let field = name.strip_prefix("OUTPUT:")?;
@@ -116,7 +134,10 @@ fn answers(
     });
     let found: Vec<AnswerColumn> = outputs.collect();
     if found.is_empty() {
-        let names: Vec<String> = questions.iter().map(|q| format!("OUTPUT:{}", q.name)).collect();
+        let names: Vec<String> = questions
+            .iter()
+            .map(|q| format!("OUTPUT:{}", q.name))
+            .collect();
         table.column_of(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
     }
     Ok(found)

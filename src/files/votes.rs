@@ -46,7 +46,12 @@ pub struct FileVote<'a> {
 
 impl<'a> FileVote<'a> {
     /// A vote about which nothing else is known.
-    pub fn new(annotator: &'a str, item: &'a str, question: &'a str, answer: FileAnswer<'a>) -> Self {
+    pub fn new(
+        annotator: &'a str,
+        item: &'a str,
+        question: &'a str,
+        answer: FileAnswer<'a>,
+    ) -> Self {
         Self {
             annotator,
             item,
@@ -221,7 +226,10 @@ impl VoteTable {
             answer: self.answer(self.answer[index]),
             seconds: self.seconds.get(index),
             submitted: self.submitted.get(index),
-            assignment: self.assignment.get(index).map(|id| self.assignments.get(id)),
+            assignment: self
+                .assignment
+                .get(index)
+                .map(|id| self.assignments.get(id)),
             status: self.status.get(index).map(|word| self.words.get(word)),
             source: self.source.get(index).map(|word| self.words.get(word)),
             place: (self.words.get(self.file[index]), self.row[index]),
@@ -235,12 +243,20 @@ impl VoteTable {
 
     /// Indices of a vote's annotator, item and question in their [`Names`].
     pub fn indices(&self, index: usize) -> (u32, u32, u32) {
-        (self.annotator[index], self.item[index], self.question[index])
+        (
+            self.annotator[index],
+            self.item[index],
+            self.question[index],
+        )
     }
 
     /// Whether any vote is marked as simulated.
     pub fn is_simulated(&self) -> bool {
-        (0..self.len()).any(|i| self.source.get(i).is_some_and(|w| self.words.get(w) == "simulated"))
+        (0..self.len()).any(|i| {
+            self.source
+                .get(i)
+                .is_some_and(|w| self.words.get(w) == "simulated")
+        })
     }
 
     /// The numbers answered to a question, without the unsure.
@@ -381,7 +397,11 @@ impl VoteTable {
         }
         let mut out = vec![false; self.len()];
         for pair in repeats() {
-            let loser = if duplicates == Duplicates::First { pair[1] } else { pair[0] };
+            let loser = if duplicates == Duplicates::First {
+                pair[1]
+            } else {
+                pair[0]
+            };
             out[loser as usize] = true;
         }
         let rows: Vec<usize> = (0..self.len()).filter(|&i| !out[i]).collect();
@@ -445,7 +465,10 @@ mod tests {
         assert_eq!(table.vote(2).answer, FileAnswer::Unsure);
         assert!(table.is_simulated());
         let dense = table.numbers(0);
-        assert_eq!((dense.item, dense.annotator, dense.value), (vec![0], vec![0], vec![1.5]));
+        assert_eq!(
+            (dense.item, dense.annotator, dense.value),
+            (vec![0], vec![0], vec![1.5])
+        );
         let (dense, labels) = table.choices(1);
         assert_eq!((dense.value, labels.get(0)), (vec![0], "female"));
         let kept = table.filtered(|v| v.annotator == "b");
@@ -478,7 +501,13 @@ mod tests {
         truth(&mut table, 30.0, 2).unwrap();
         truth(&mut table, 30.0, 3).unwrap();
         let p = truth(&mut table, 31.0, 4).unwrap_err();
-        assert_eq!((p.row, p.hint.unwrap()), (Some(4), "row 2 of t.csv says 30: correct one of them".into()));
+        assert_eq!(
+            (p.row, p.hint.unwrap()),
+            (
+                Some(4),
+                "row 2 of t.csv says 30: correct one of them".into()
+            )
+        );
         assert_eq!(table.true_number(0, 0), Some(30.0));
     }
 }

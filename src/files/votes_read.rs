@@ -87,7 +87,8 @@ impl VoteReader {
             toloka::layout(&table, &options.mapping, &options.questions)?
         } else {
             let (mapping, questions) = (&options.mapping, &options.questions);
-            Layout::plain(&table, mapping, questions, ONLY_QUESTION).map_err(|p| in_file(p, &table))?
+            Layout::plain(&table, mapping, questions, ONLY_QUESTION)
+                .map_err(|p| in_file(p, &table))?
         };
         self.add(&table, &layout)
     }
@@ -109,7 +110,8 @@ impl VoteReader {
                     let reading = reading(&self.options, &guesses, question);
                     let (found, _) = answer_of(row, answer.from, reading, "truth ")?;
                     if found != FileAnswer::Unsure {
-                        self.votes.push_truth(id, question, found, (&file, row.number()))?;
+                        self.votes
+                            .push_truth(id, question, found, (&file, row.number()))?;
                     }
                 }
                 Ok(())
@@ -167,12 +169,14 @@ impl VoteReader {
                 let submitted = moment(row, layout.submitted)?;
                 let seconds = match layout.seconds {
                     Some(column) => positive(row, column)?,
-                    None => moment(row, layout.started)?.zip(submitted).map(|(from, to)| {
-                        let tasks = optional(layout.assignment)
-                            .and_then(|id| shares.get(id))
-                            .map_or(1.0, |&n| n as f32);
-                        (to - from).max(0) as f32 / tasks
-                    }),
+                    None => moment(row, layout.started)?
+                        .zip(submitted)
+                        .map(|(from, to)| {
+                            let tasks = optional(layout.assignment)
+                                .and_then(|id| shares.get(id))
+                                .map_or(1.0, |&n| n as f32);
+                            (to - from).max(0) as f32 / tasks
+                        }),
                 };
                 let vote = FileVote {
                     seconds,
@@ -233,12 +237,17 @@ impl VoteReader {
             }
         }
         let is_number = |(numbers, all): (u32, u32)| numbers * 10 >= all * 9;
-        counts.into_iter().map(|(q, n)| (q.to_owned(), is_number(n))).collect()
+        counts
+            .into_iter()
+            .map(|(q, n)| (q.to_owned(), is_number(n)))
+            .collect()
     }
 }
 
 fn in_file(mut problem: Box<Problem>, table: &Table) -> Box<Problem> {
-    problem.file.get_or_insert_with(|| table.path().display().to_string());
+    problem
+        .file
+        .get_or_insert_with(|| table.path().display().to_string());
     problem
 }
 
@@ -280,9 +289,9 @@ fn left_out(mapping: &VoteMapping, layout: &Layout, row: Row<'_>) -> Result<Opti
 
 fn item_of<'a>(row: Row<'a>, columns: &ItemColumns, joined: &'a mut String) -> Result<&'a str> {
     match columns {
-        ItemColumns::Whole(column) => {
-            row.text(*column).ok_or_else(|| row.problem(*column, "no item").into())
-        }
+        ItemColumns::Whole(column) => row
+            .text(*column)
+            .ok_or_else(|| row.problem(*column, "no item").into()),
         ItemColumns::TaskName(column) => toloka::task_name(row.get(*column)).ok_or_else(|| {
             row.problem(*column, "does not end in a task name")
                 .hint("the other rows do: 24 hexadecimal digits before the file's ending")
@@ -304,9 +313,9 @@ fn item_of<'a>(row: Row<'a>, columns: &ItemColumns, joined: &'a mut String) -> R
 fn asked<'a>(row: Row<'a>, asked: &'a Asked) -> Result<&'a str> {
     match asked {
         Asked::Always(name) => Ok(name),
-        Asked::Column(column) => {
-            row.text(*column).ok_or_else(|| row.problem(*column, "no question").into())
-        }
+        Asked::Column(column) => row
+            .text(*column)
+            .ok_or_else(|| row.problem(*column, "no question").into()),
     }
 }
 
@@ -348,7 +357,9 @@ fn read_answer<'a>(text: &'a str, reading: Reading<'a>) -> Result<FileAnswer<'a>
             Scale::Number(_) if text == "?" => Ok(FileAnswer::Unsure),
             Scale::Number(scale) => {
                 let value = parse_number(text)?;
-                scale.reject(value).map_or(Ok(FileAnswer::Number(value)), Err)
+                scale
+                    .reject(value)
+                    .map_or(Ok(FileAnswer::Number(value)), Err)
             }
         },
         _ if text == "?" => Ok(FileAnswer::Unsure),

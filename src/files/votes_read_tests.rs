@@ -44,7 +44,17 @@ fn campaign() -> VoteOptions {
 fn short(read: &VotesRead) -> Vec<String> {
     let text = super::super::votes::text_of;
     let votes = read.votes.votes();
-    votes.map(|v| format!("{} {} {} {}", v.annotator, v.item, v.question, text(v.answer))).collect()
+    votes
+        .map(|v| {
+            format!(
+                "{} {} {} {}",
+                v.annotator,
+                v.item,
+                v.question,
+                text(v.answer)
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -60,7 +70,10 @@ fn columns_are_found_by_their_usual_names() {
         assert_eq!(short(&votes), ["a x value 1", "b x value 2.5"], "{header}");
     }
     let p = read("worker,tusk,label\na,x,1\n").unwrap_err();
-    assert!(p.what.contains("item or task or question") && p.file.is_some(), "{p}");
+    assert!(
+        p.what.contains("item or task or question") && p.file.is_some(),
+        "{p}"
+    );
 }
 
 #[test]
@@ -79,20 +92,31 @@ fn numbers_and_labels_are_told_apart_unless_it_is_said() {
     let mut text = "worker,task,label\n".to_owned();
     (0..20).for_each(|i| text += &format!("{i},x,{i}\n"));
     let p = read(&format!("{text}z,x,3O\n")).unwrap_err();
-    assert_eq!((p.row, p.value.as_deref(), p.what.as_str()), (Some(22), Some("3O"), "answer is not a number"));
+    assert_eq!(
+        (p.row, p.value.as_deref(), p.what.as_str()),
+        (Some(22), Some("3O"), "answer is not a number")
+    );
 }
 
 #[test]
 fn useless_numbers_are_errors_or_left_out_and_counted() {
     let text = "worker,task,label\na,x,NaN\nb,x,1e308\nc,x,inf\nd,x,5\n,x,5\ne,,5\n";
-    assert_eq!(read(text).unwrap_err().what, "answer is not a finite number");
+    assert_eq!(
+        read(text).unwrap_err().what,
+        "answer is not a finite number"
+    );
     let lenient = VoteOptions {
         skip_bad_rows: true,
         ..VoteOptions::default()
     };
     let votes = read_as("v.csv", text, &lenient).unwrap();
     assert_eq!(short(&votes), ["d x value 5"]);
-    let counts: Vec<_> = votes.skipped.reasons().iter().map(|r| (r.what.as_str(), r.rows)).collect();
+    let counts: Vec<_> = votes
+        .skipped
+        .reasons()
+        .iter()
+        .map(|r| (r.what.as_str(), r.rows))
+        .collect();
     let expected = [
         ("answer is not a finite number", 2),
         ("answer is too large a number", 1),
@@ -107,15 +131,31 @@ fn a_long_file_answers_several_questions_each_on_its_scale() {
     let text = "annotator,item,question,answer,seconds,submitted,source\n\
         a,x,age,30,4.5,2026-11-23T08:00:00Z,simulated\na,x,sex,Female,,,simulated\na,x,mood,good,,,\n";
     let read = read_as("v.csv", text, &campaign()).unwrap_err();
-    assert_eq!((read.row, read.what.as_str()), (Some(4), "answer is not a number"));
-    let votes = read_as("v.csv", &text.replace("a,x,mood,good,,,\n", ""), &campaign()).unwrap();
+    assert_eq!(
+        (read.row, read.what.as_str()),
+        (Some(4), "answer is not a number")
+    );
+    let votes = read_as(
+        "v.csv",
+        &text.replace("a,x,mood,good,,,\n", ""),
+        &campaign(),
+    )
+    .unwrap();
     assert_eq!(short(&votes), ["a x age 30", "a x sex female"]);
     let first = votes.votes.vote(0);
-    assert_eq!((first.seconds, first.submitted), (Some(4.5), Some(1_795_420_800)));
+    assert_eq!(
+        (first.seconds, first.submitted),
+        (Some(4.5), Some(1_795_420_800))
+    );
     assert!(votes.votes.is_simulated());
     let p = read_as("v.csv", "annotator,item,answer\na,x,30\n", &campaign()).unwrap_err();
     assert!(p.what.contains("age and sex"), "{p}");
-    let p = read_as("v.csv", "annotator,item,question,answer\na,x,age,212\n", &campaign()).unwrap_err();
+    let p = read_as(
+        "v.csv",
+        "annotator,item,question,answer\na,x,age,212\n",
+        &campaign(),
+    )
+    .unwrap_err();
     assert_eq!(p.what, "answer lies outside 0 to 120 years");
 }
 
@@ -123,7 +163,10 @@ fn a_long_file_answers_several_questions_each_on_its_scale() {
 fn a_wide_file_gives_one_vote_per_filled_cell() {
     let text = "annotator,item,sex,age\na,x,male,30\nb,x,,?\nc,x,other,3\n";
     let p = read_as("v.csv", text, &campaign()).unwrap_err();
-    assert_eq!((p.row, p.what.as_str()), (Some(4), "answer is not one of female, male"));
+    assert_eq!(
+        (p.row, p.what.as_str()),
+        (Some(4), "answer is not one of female, male")
+    );
     let lenient = VoteOptions {
         skip_bad_rows: true,
         ..campaign()
@@ -138,7 +181,10 @@ fn a_mapping_names_columns_and_statuses() {
     let mapping = VoteMapping {
         annotator: Some("who".into()),
         item: Some("what".into()),
-        answers: BTreeMap::from([("age".into(), "years".into()), ("sex".into(), "gender".into())]),
+        answers: BTreeMap::from([
+            ("age".into(), "years".into()),
+            ("sex".into(), "gender".into()),
+        ]),
         status: Some("state".into()),
         accept: Some(vec!["done".into()]),
         ..VoteMapping::default()
@@ -148,7 +194,10 @@ fn a_mapping_names_columns_and_statuses() {
         ..campaign()
     };
     let p = read_as("v.csv", text, &options).unwrap_err();
-    assert_eq!((p.row, p.what.as_str()), (Some(3), "unknown status of an assignment"));
+    assert_eq!(
+        (p.row, p.what.as_str()),
+        (Some(3), "unknown status of an assignment")
+    );
     let votes = read_as("v.csv", &text.replace("open", "rejected"), &options).unwrap();
     assert_eq!(short(&votes), ["a x age 30", "a x sex male"]);
     assert_eq!(votes.by_status, BTreeMap::from([("REJECTED".into(), 1)]));
@@ -159,10 +208,18 @@ fn a_mapping_names_columns_and_statuses() {
 
 #[test]
 fn truths_come_with_the_votes_or_from_their_own_file() {
-    let votes = read("worker,item,value,truth\na,x,1,2\nb,x,3,2\nb,y,3,\n").unwrap().votes;
-    assert_eq!(votes.truths().collect::<Vec<_>>(), [(0, 0, FileAnswer::Number(2.0))]);
+    let votes = read("worker,item,value,truth\na,x,1,2\nb,x,3,2\nb,y,3,\n")
+        .unwrap()
+        .votes;
+    assert_eq!(
+        votes.truths().collect::<Vec<_>>(),
+        [(0, 0, FileAnswer::Number(2.0))]
+    );
     let p = read("worker,item,value,truth\na,x,1,2\nb,x,3,4\n").unwrap_err();
-    assert_eq!((p.row, p.what.as_str()), (Some(3), "two different truths for one item"));
+    assert_eq!(
+        (p.row, p.what.as_str()),
+        (Some(3), "two different truths for one item")
+    );
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.csv");
     for (text, options) in [
@@ -200,8 +257,14 @@ fn results_of_toloka_give_votes_truths_times_and_what_was_left_out() {
         ]
     );
     let vote = read.votes.vote(2);
-    assert_eq!((vote.assignment, vote.status), (Some("as1"), Some("APPROVED")));
-    assert_eq!((vote.seconds, vote.submitted), (Some(7.0), Some(1_795_420_814)));
+    assert_eq!(
+        (vote.assignment, vote.status),
+        (Some("as1"), Some("APPROVED"))
+    );
+    assert_eq!(
+        (vote.seconds, vote.submitted),
+        (Some(7.0), Some(1_795_420_814))
+    );
     assert_eq!(read.votes.truths().count(), 2);
     assert_eq!(read.votes.true_number(1, 0), Some(40.0));
     let expected = BTreeMap::from([("REJECTED".into(), 1), ("TRAINING".into(), 1)]);
@@ -214,13 +277,36 @@ fn results_of_toloka_give_votes_truths_times_and_what_was_left_out() {
 #[test]
 fn the_smallest_result_file_joins_by_its_input_values() {
     let text = "INPUT:image\tOUTPUT:age\tASSIGNMENT:worker_id\ncat.jpg\t3\tw\n";
-    assert_eq!(short(&read_as("r.tsv", text, &VoteOptions::default()).unwrap()), ["w cat.jpg age 3"]);
+    assert_eq!(
+        short(&read_as("r.tsv", text, &VoteOptions::default()).unwrap()),
+        ["w cat.jpg age 3"]
+    );
     let text = "INPUT:a\tINPUT:b\tOUTPUT:age\tASSIGNMENT:worker_id\n1\t2\t3\tw\n";
-    assert_eq!(short(&read_as("r.tsv", text, &VoteOptions::default()).unwrap()), ["w 1\t2 age 3"]);
-    let text = "INPUT:a\tINPUT:b\tOUTPUT:age\tASSIGNMENT:worker_id\tASSIGNMENT:task_id\n1\t2\t3\tw\tt9\n";
-    assert_eq!(short(&read_as("r.tsv", text, &VoteOptions::default()).unwrap()), ["w t9 age 3"]);
-    let p = read_as("r.tsv", &RESULT.replace("11112233445566778899aabb", "dog"), &campaign()).unwrap_err();
-    assert_eq!((p.row, p.what.as_str()), (Some(3), "does not end in a task name"));
-    let p = read_as("r.tsv", "OUTPUT:mood\tINPUT:a\tASSIGNMENT:worker_id\n1\t2\tw\n", &campaign()).unwrap_err();
+    assert_eq!(
+        short(&read_as("r.tsv", text, &VoteOptions::default()).unwrap()),
+        ["w 1\t2 age 3"]
+    );
+    let text =
+        "INPUT:a\tINPUT:b\tOUTPUT:age\tASSIGNMENT:worker_id\tASSIGNMENT:task_id\n1\t2\t3\tw\tt9\n";
+    assert_eq!(
+        short(&read_as("r.tsv", text, &VoteOptions::default()).unwrap()),
+        ["w t9 age 3"]
+    );
+    let p = read_as(
+        "r.tsv",
+        &RESULT.replace("11112233445566778899aabb", "dog"),
+        &campaign(),
+    )
+    .unwrap_err();
+    assert_eq!(
+        (p.row, p.what.as_str()),
+        (Some(3), "does not end in a task name")
+    );
+    let p = read_as(
+        "r.tsv",
+        "OUTPUT:mood\tINPUT:a\tASSIGNMENT:worker_id\n1\t2\tw\n",
+        &campaign(),
+    )
+    .unwrap_err();
     assert!(p.what.contains("OUTPUT:age or OUTPUT:sex"));
 }

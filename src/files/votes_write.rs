@@ -2,13 +2,14 @@
 
 use super::{
     parquet,
+    rows::Rows,
     time::write_moment,
     votes::{FileAnswer, ONLY_QUESTION, VoteTable, text_of},
     write_atomically,
 };
 use crate::{Result, problem};
 use polars::prelude::{Column, NamedFrom, Series};
-use std::{borrow::Cow, collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 /// Which columns a text file of votes has. Parquet has its own, typed ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,66 +40,36 @@ pub struct WriteOptions {
 /// Parquet has the columns annotator, item, question, number, choice, seconds, submitted, assignment, source; an unsure
 /// vote has neither number nor choice. The long text form leaves an unsure answer empty. Errors: no votes, two votes of one
 /// annotator in one wide row, a question named as another column of the wide form, and those of the disk.
-pub fn write_votes(path: impl AsRef<Path>, votes: &VoteTable, options: &WriteOptions) -> Result<()> {
+pub fn write_votes(
+    path: impl AsRef<Path>,
+    votes: &VoteTable,
+    options: &WriteOptions,
+) -> Result<()> {
     let path = path.as_ref();
     if votes.is_empty() {
         return problem("there are no votes to write").file(path).fail();
     }
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let ending = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default()
+        .to_lowercase();
     if ending == "parquet" {
         return write_atomically(path, |w| parquet::write(typed_columns(votes), w));
     }
-    let separator = if ending == "tsv" || ending == "tab" { b'\t' } else { b',' };
-    write_atomically(path, |w| {
-        let writer = csv::WriterBuilder::new().delimiter(separator).from_writer(w);
-        let mut rows = Rows {
-            writer,
-            safe: options.spreadsheet_safe,
-        };
-        match options.form {
-            VoteForm::Long => long(votes, options.truth, &mut rows)?,
-            VoteForm::CrowdKit => crowd_kit(votes, &mut rows)?,
-            VoteForm::Wide => wide(votes, &mut rows)?,
-        }
-        rows.writer.flush()
-    })
-}
-
-/// Rows of a text file.
-pub(super) struct Rows<W: io::Write> {
-    pub(super) writer: csv::Writer<W>,
-    pub(super) safe: bool,
-}
-
-impl<W: io::Write> Rows<W> {
-    pub(super) fn cell(&mut self, text: &str) -> io::Result<()> {
-        let text = if self.safe { harmless(text) } else { text.into() };
-        self.writer.write_field(&*text).map_err(io_error)
-    }
-
-    pub(super) fn cells<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) -> io::Result<()> {
-        cells.into_iter().try_for_each(|cell| self.cell(cell.as_ref()))
-    }
-
-    pub(super) fn end(&mut self) -> io::Result<()> {
-        self.writer.write_record(None::<&[u8]>).map_err(io_error)
-    }
-}
-
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// The text as a spreadsheet shows it but does not run it: what begins like a formula and is no number gets a `'`.
-fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err() {
-        format!("'{text}").into()
+    let separator = if ending == "tsv" || ending == "tab" {
+        b'\t'
     } else {
-        text.into()
-    }
+        b','
+    };
+    write_atomically(path, |w| {
+        let mut rows = Rows::new(w, separator, options.spreadsheet_safe);
+        match options.form {
+            VoteForm::Long => long(votes, options.truth, &mut rows),
+            VoteForm::CrowdKit => crowd_kit(votes, &mut rows),
+            VoteForm::Wide => wide(votes, &mut rows),
+        }
+    })
 }
 
 fn names_questions(votes: &VoteTable) -> bool {
@@ -151,15 +122,25 @@ impl Extras {
             (self.assignment, "assignment"),
             (self.source, "source"),
         ];
-        all.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect()
+        all.iter()
+            .filter(|(there, _)| *there)
+            .map(|(_, name)| *name)
+            .collect()
     }
 
-    fn write<W: io::Write>(&self, vote: &super::FileVote<'_>, rows: &mut Rows<W>) -> io::Result<()> {
+    fn write<W: io::Write>(
+        &self,
+        vote: &super::FileVote<'_>,
+        rows: &mut Rows<W>,
+    ) -> io::Result<()> {
         let seconds = vote.seconds.map_or(String::new(), |s| s.to_string());
         rows.cells(self.seconds.then_some(seconds))?;
         let submitted = vote.submitted.map_or(String::new(), write_moment);
         rows.cells(self.submitted.then_some(submitted))?;
-        rows.cells(self.assignment.then_some(vote.assignment.unwrap_or_default()))?;
+        rows.cells(
+            self.assignment
+                .then_some(vote.assignment.unwrap_or_default()),
+        )?;
         rows.cells(self.source.then_some(vote.source.unwrap_or_default()))
     }
 }
@@ -168,7 +149,10 @@ fn long<W: io::Write>(votes: &VoteTable, truth: bool, rows: &mut Rows<W>) -> io:
     let questions = names_questions(votes);
     let extras = Extras::of(votes);
     let truths: BTreeMap<(u32, u32), String> = if truth {
-        votes.truths().map(|(item, question, answer)| ((item, question), text(answer))).collect()
+        votes
+            .truths()
+            .map(|(item, question, answer)| ((item, question), text(answer)))
+            .collect()
     } else {
         BTreeMap::new()
     };
@@ -193,11 +177,22 @@ fn long<W: io::Write>(votes: &VoteTable, truth: bool, rows: &mut Rows<W>) -> io:
 
 fn wide<W: io::Write>(votes: &VoteTable, rows: &mut Rows<W>) -> io::Result<()> {
     let extras = Extras::of(votes);
-    let fixed = ["annotator", "item", "seconds", "submitted", "assignment", "source", "status", "truth"];
+    let fixed = [
+        "annotator",
+        "item",
+        "seconds",
+        "submitted",
+        "assignment",
+        "source",
+        "status",
+        "truth",
+    ];
     let clash = votes.questions().iter().find(|name| fixed.contains(name));
     if let Some(name) = clash {
-        let p = problem(format!("the question \"{name}\" has the name of another column"))
-            .hint("write the long form instead of the wide one");
+        let p = problem(format!(
+            "the question \"{name}\" has the name of another column"
+        ))
+        .hint("write the long form instead of the wide one");
         return Err(Box::new(p).into());
     }
     // Votes of one annotator on one item, in the order in which the first of them came.
@@ -255,15 +250,40 @@ fn typed_columns(votes: &VoteTable) -> Vec<Column> {
         _ => None,
     };
     vec![
-        column("annotator", all().map(|v| v.annotator).collect::<Vec<&str>>()),
+        column(
+            "annotator",
+            all().map(|v| v.annotator).collect::<Vec<&str>>(),
+        ),
         column("item", all().map(|v| v.item).collect::<Vec<&str>>()),
         column("question", all().map(|v| v.question).collect::<Vec<&str>>()),
-        column("number", all().map(|v| number(v.answer)).collect::<Vec<Option<f64>>>()),
-        column("choice", all().map(|v| choice(v.answer)).collect::<Vec<Option<&str>>>()),
-        column("seconds", all().map(|v| v.seconds).collect::<Vec<Option<f32>>>()),
-        column("submitted", all().map(|v| v.submitted).collect::<Vec<Option<i64>>>()),
-        column("assignment", all().map(|v| v.assignment).collect::<Vec<Option<&str>>>()),
-        column("source", all().map(|v| v.source).collect::<Vec<Option<&str>>>()),
+        column(
+            "number",
+            all()
+                .map(|v| number(v.answer))
+                .collect::<Vec<Option<f64>>>(),
+        ),
+        column(
+            "choice",
+            all()
+                .map(|v| choice(v.answer))
+                .collect::<Vec<Option<&str>>>(),
+        ),
+        column(
+            "seconds",
+            all().map(|v| v.seconds).collect::<Vec<Option<f32>>>(),
+        ),
+        column(
+            "submitted",
+            all().map(|v| v.submitted).collect::<Vec<Option<i64>>>(),
+        ),
+        column(
+            "assignment",
+            all().map(|v| v.assignment).collect::<Vec<Option<&str>>>(),
+        ),
+        column(
+            "source",
+            all().map(|v| v.source).collect::<Vec<Option<&str>>>(),
+        ),
     ]
 }
 

@@ -44,7 +44,11 @@ fn facts(votes: &VoteTable, all: bool) -> Vec<String> {
         .votes()
         .map(|v| {
             let rest = (v.seconds, v.submitted, v.assignment, v.source);
-            let rest = if all { format!("{rest:?}") } else { String::new() };
+            let rest = if all {
+                format!("{rest:?}")
+            } else {
+                String::new()
+            };
             format!("{:?}", (v.annotator, v.item, v.question, v.answer, rest))
         })
         .collect();
@@ -105,36 +109,63 @@ fn text(votes: &VoteTable, how: WriteOptions) -> String {
 #[test]
 fn the_forms_have_the_columns_that_others_expect() {
     let mut votes = VoteTable::new();
-    votes.push(&FileVote::new("w1", "x", ONLY_QUESTION, FileAnswer::Number(30.5)));
+    votes.push(&FileVote::new(
+        "w1",
+        "x",
+        ONLY_QUESTION,
+        FileAnswer::Number(30.5),
+    ));
     votes.push(&FileVote::new("w2", "x", ONLY_QUESTION, FileAnswer::Unsure));
-    votes.push_truth("x", ONLY_QUESTION, FileAnswer::Number(31.0), ("", 0)).unwrap();
+    votes
+        .push_truth("x", ONLY_QUESTION, FileAnswer::Number(31.0), ("", 0))
+        .unwrap();
     let crowd_kit = WriteOptions {
         form: VoteForm::CrowdKit,
         ..WriteOptions::default()
     };
-    assert_eq!(text(&votes, crowd_kit), "worker,task,label\nw1,x,30.5\nw2,x,\n");
+    assert_eq!(
+        text(&votes, crowd_kit),
+        "worker,task,label\nw1,x,30.5\nw2,x,\n"
+    );
     let truth = WriteOptions {
         truth: true,
         ..WriteOptions::default()
     };
-    assert_eq!(text(&votes, truth), "annotator,item,answer,truth\nw1,x,30.5,31\nw2,x,,31\n");
+    assert_eq!(
+        text(&votes, truth),
+        "annotator,item,answer,truth\nw1,x,30.5,31\nw2,x,,31\n"
+    );
     let wide = WriteOptions {
         form: VoteForm::Wide,
         ..WriteOptions::default()
     };
-    assert_eq!(text(&votes, wide), "annotator,item,value\nw1,x,30.5\nw2,x,?\n");
+    assert_eq!(
+        text(&votes, wide),
+        "annotator,item,value\nw1,x,30.5\nw2,x,?\n"
+    );
 }
 
 #[test]
 fn formulas_are_disarmed_on_request_and_numbers_left_alone() {
     let mut votes = VoteTable::new();
-    votes.push(&FileVote::new("=cmd()", "@x", ONLY_QUESTION, FileAnswer::Number(-5.0)));
+    votes.push(&FileVote::new(
+        "=cmd()",
+        "@x",
+        ONLY_QUESTION,
+        FileAnswer::Number(-5.0),
+    ));
     let safe = WriteOptions {
         spreadsheet_safe: true,
         ..WriteOptions::default()
     };
-    assert_eq!(text(&votes, safe), "annotator,item,answer\n'=cmd(),'@x,-5\n");
-    assert_eq!(text(&votes, WriteOptions::default()), "annotator,item,answer\n=cmd(),@x,-5\n");
+    assert_eq!(
+        text(&votes, safe),
+        "annotator,item,answer\n'=cmd(),'@x,-5\n"
+    );
+    assert_eq!(
+        text(&votes, WriteOptions::default()),
+        "annotator,item,answer\n=cmd(),@x,-5\n"
+    );
 }
 
 #[test]
@@ -150,7 +181,12 @@ fn what_cannot_be_written_is_said_and_nothing_is_left() {
         form: VoteForm::Wide,
         ..WriteOptions::default()
     };
-    assert!(write_votes(&path, &votes, &wide).unwrap_err().what.contains("twice"));
+    assert!(
+        write_votes(&path, &votes, &wide)
+            .unwrap_err()
+            .what
+            .contains("twice")
+    );
     assert!(!path.exists());
     let full = write_votes("/dev/full", &votes, &WriteOptions::default()).unwrap_err();
     assert!(full.hint.unwrap().contains("disk is full"));

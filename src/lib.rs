@@ -4,6 +4,7 @@
 // The libraries may not touch clock, files or hash order; this crate is where the world is met, so it opts out once.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod assemble;
 pub mod cli;
 pub mod cmd;
 pub mod config;

@@ -6,7 +6,7 @@ use crate::{
     files::write_atomically,
     labels::{Counting, Rows, bake_off},
     problem,
-    report,
+    report, assemble,
     study::Study,
 };
 use serde_json::{Value, json};
@@ -84,9 +84,9 @@ pub fn run(args: &Args) -> Result<()> {
     for &question in &questions {
         let rows = bake_off(&study, question, args.methods.as_deref(), &settings, &bakeoff, counting)?;
         if let Some(path) = &args.picture {
-            let data = report::assemble::bake_off(&study, question, &rows, "veche methods");
+            let data = assemble::bake_off(&study, question, &rows, "veche methods");
             let title = format!("Methods compared on controls: {}", study.questions[question].name);
-            let kind = report::assemble::kind(&study, question);
+            let kind = assemble::kind(&study, question);
             let svg = report::bakeoff_svg(&data, &kind, &title, study.simulated);
             write_atomically(path, |w| std::io::Write::write_all(w, svg.as_bytes()))?;
         }

@@ -5,6 +5,7 @@ pub mod ban;
 pub mod bench;
 pub mod demo;
 pub mod init;
+pub mod input;
 pub mod man;
 pub mod methods;
 pub mod pool;

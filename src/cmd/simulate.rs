@@ -105,7 +105,7 @@ pub fn simulate(project: &Project, spec: CrowdSpec, seed: Option<u64>) -> Result
         complete,
     };
     let path = project.votes_dir().join("simulated.parquet");
-    crate::files::write_votes_parquet(&path, &desk.table)?;
+    crate::files::write_votes(&path, &desk.table, &crate::files::WriteOptions::default())?;
     let mut origin = Provenance::new("veche simulate", Some(seed));
     origin.simulated = true;
     for file in ["tasks.parquet", "roles.parquet"] {

@@ -1,0 +1,560 @@
+//! From a study and its results to what the report says. The statistics come from `veche-analysis` and `veche-pools`; here
+//! they are picked, counted and given to [`crate::report`], which draws.
+
+use crate::{
+    Problem, Result,
+    cmd::score,
+    labels::{Counting, Labels, Method, Rows, bake_off as compare, labels},
+    pictures::{DecodeLimits, RenderSpec, decode, render},
+    pool::{PoolSummary, disk},
+    provenance::Provenance,
+    report::{
+        Annotators, AnnotatorRow, BakeOff, Check, CheckVerdict, ChoiceCount, ExampleItem, Examples,
+        HardControl, Hardest, InputFile, Kind, LabelGroup, Labels as LabelsBlock, LeftOut, LeftOutVotes,
+        Made, MethodRow, Picture, PolicyVotes, Progress, QuestionReport, ReportData, Secrecy, Totals,
+        Value, Verdict as Shown, chart::Bins,
+    },
+    study::Study,
+};
+use std::{fs, path::PathBuf};
+use veche_analysis::{Interval, aggregation::Convergence, aggregation::bakeoff::BakeoffSettings};
+use veche_pools::{
+    Answer, Role, Scale,
+    banning::{Policy, Rule, Verdict},
+    controls::{Hardness, hardness, judge},
+};
+
+/// How many hard controls and example items are shown.
+const SHOWN: usize = 12;
+/// Longest side of pictures in the page, pixels.
+const THUMBNAIL: u32 = 240;
+
+/// The kind of a question.
+pub fn kind(study: &Study, question: usize) -> Kind {
+    match &study.questions[question].scale {
+        Scale::Number(scale) => Kind::Number { unit: scale.unit.clone() },
+        Scale::Choice(_) => Kind::Choice,
+    }
+}
+
+fn pair(interval: Option<Interval>) -> Option<(f64, f64)> {
+    interval.map(|i| (i.low, i.high))
+}
+
+/// What made a block.
+fn made(study: &Study, command: &str, note: Option<&str>) -> Made {
+    let name = |p: &PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    Made {
+        command: command.to_owned(),
+        inputs: study.sources.iter().map(name).collect(),
+        note: note.map(str::to_owned),
+    }
+}
+
+/// A bake-off as the report shows it.
+pub fn bake_off(study: &Study, _question: usize, rows: &Rows, command: &str) -> BakeOff {
+    let note = |c: Convergence| match c {
+        Convergence::Stopped { passes, .. } => format!("stopped after {passes} passes"),
+        _ => String::new(),
+    };
+    let note_text = "each annotator's score is computed without the control under test; intervals are 95 % bootstrap \
+                     intervals over controls";
+    let made = made(study, command, Some(note_text));
+    match rows {
+        Rows::Numbers(rows) => BakeOff {
+            rows: rows
+                .iter()
+                .map(|r| MethodRow {
+                    method: r.method.name().to_owned(),
+                    value: r.mae,
+                    interval: pair(r.mae_interval),
+                    rmse: Some(r.rmse),
+                    share_within: Some(r.cs),
+                    items: r.n_items as u64,
+                    note: note(r.convergence),
+                })
+                .collect(),
+            within: rows.first().map(|r| r.within),
+            level: 0.95,
+            made,
+        },
+        Rows::Choices(rows) => BakeOff {
+            rows: rows
+                .iter()
+                .map(|r| MethodRow {
+                    method: r.method.name().to_owned(),
+                    value: r.accuracy,
+                    interval: pair(r.accuracy_interval),
+                    rmse: None,
+                    share_within: None,
+                    items: r.n_items as u64,
+                    note: note(r.convergence),
+                })
+                .collect(),
+            within: None,
+            level: 0.95,
+            made,
+        },
+    }
+}
+
+/// Everything on the page.
+pub fn report(study: &Study, command: &str) -> Result<ReportData> {
+    let verdicts = study.verdicts(study.rules())?;
+    let policy = study.policy();
+    let counting = Counting { policy, verdicts: &verdicts };
+    let settings = crate::labels::settings(study);
+    let summary = match &study.project {
+        Some(project) => Some(disk::read_summary(&project.pool_dir())?),
+        None => None,
+    };
+    let mut results = Vec::new();
+    for question in 0..study.questions.len() {
+        let method = Method::of(study, question, None, settings)?;
+        results.push((method, labels(study, question, method, counting)?));
+    }
+    let mut questions = Vec::new();
+    for (question, (method, result)) in results.iter().enumerate() {
+        let asked = &study.questions[question];
+        let known = study.truths[question].iter().any(Option::is_some);
+        let rows = if known {
+            let seed = study.project.as_ref().map_or(1, |p| p.campaign.seed);
+            let bakeoff = BakeoffSettings { seed, ..BakeoffSettings::default() };
+            Some(compare(study, question, None, &settings, &bakeoff, counting)?)
+        } else {
+            None
+        };
+        questions.push(QuestionReport {
+            name: asked.name.clone(),
+            prompt: asked.prompt.clone(),
+            kind: kind(study, question),
+            method: Some(method.name().to_owned()),
+            annotators: if known { Some(annotators(study, question, &verdicts)?) } else { None },
+            bake_off: rows.map(|rows| bake_off(study, question, &rows, "veche methods")),
+            labels: Some(label_block(study, question, result, &results, settings.level)),
+            hardest: if known { Some(hardest(study, question)?) } else { None },
+            examples: Some(examples(study, question, result, settings.level)),
+            figures: Vec::new(),
+        });
+    }
+    let n_controls = (0..study.items.len()).filter(|&i| study.is_control(i)).count();
+    let banned = verdicts.iter().filter(|v| matches!(v, Verdict::Banned { .. })).count();
+    let mut warnings = summary.as_ref().map(PoolSummary::warnings).unwrap_or_default();
+    if !study.skipped.is_empty() {
+        warnings.push(study.skipped.to_string());
+    }
+    warnings.extend(quality_warnings(study, &results));
+    Ok(ReportData {
+        title: study.title.clone(),
+        simulated: study.simulated,
+        provenance: provenance(&study.provenance(command)?),
+        totals: Totals {
+            items: (study.items.len() - n_controls) as u64,
+            votes: study.votes.len() as u64,
+            annotators: study.annotators.len() as u64,
+            banned: banned as u64,
+            controls: n_controls as u64,
+        },
+        warnings,
+        progress: summary.as_ref().map(|s| progress(study, s)),
+        questions,
+        left_out: Some(left_out(study, &verdicts, policy)),
+        secrecy: summary.as_ref().map(|s| secrecy(study, s)),
+    })
+}
+
+fn provenance(origin: &Provenance) -> crate::report::Provenance {
+    crate::report::Provenance {
+        command: origin.command.clone(),
+        version: origin.version.clone(),
+        // The campaign's seed is its secret, and reports are passed on.
+        seed: None,
+        made_at: None,
+        inputs: origin
+            .inputs
+            .iter()
+            .map(|i| InputFile { path: i.path.clone(), hash: format!("blake3:{}", i.blake3), rows: None })
+            .collect(),
+    }
+}
+
+fn quality_warnings(study: &Study, results: &[(Method, Labels)]) -> Vec<String> {
+    let mut said = Vec::new();
+    for (question, (_, result)) in results.iter().enumerate() {
+        let name = &study.questions[question].name;
+        if let Labels::Numbers(result) = result {
+            if !result.includes_shared {
+                said.push(format!(
+                    "{name}: no answer is known, so the error that all annotators share cannot be seen, and intervals are \
+                     too narrow"
+                ));
+            } else if result.calibration.is_none() {
+                said.push(format!(
+                    "{name}: only {} controls have votes, too few to check that intervals are as wide as they should be",
+                    result.controls
+                ));
+            }
+        }
+    }
+    said
+}
+
+/// The annotators of one question on their controls.
+pub fn annotators(study: &Study, question: usize, verdicts: &[Verdict]) -> Result<Annotators> {
+    let scores = score::scores(study, question, verdicts)?;
+    let mut seconds: Vec<Vec<f32>> = vec![Vec::new(); study.annotators.len()];
+    for vote in study.votes.iter().filter(|v| v.question as usize == question) {
+        seconds[vote.annotator as usize].extend(vote.seconds);
+    }
+    let medians: std::collections::BTreeMap<&str, f64> = seconds
+        .iter_mut()
+        .zip(&study.annotators)
+        .filter_map(|(s, name)| Some((name.as_str(), median(s.iter().map(|v| f64::from(*v)).collect())?)))
+        .collect();
+    let is_choice = kind(study, question) == Kind::Choice;
+    let rows: Vec<AnnotatorRow> = scores
+        .iter()
+        .map(|s| {
+            let interval = s.low.zip(s.high);
+            AnnotatorRow {
+                id: s.annotator.clone(),
+                controls: u64::from(s.n),
+                error: s.mae.or(s.accuracy.map(|a| 1.0 - a)),
+                interval: if is_choice { interval.map(|(l, h)| (1.0 - h, 1.0 - l)) } else { interval },
+                bias: s.bias,
+                votes: u64::from(s.votes),
+                seconds_median: medians.get(s.annotator.as_str()).copied(),
+                verdict: match s.verdict {
+                    "banned" => Shown::Banned,
+                    "kept" => Shown::Kept,
+                    _ => Shown::TooFewControls,
+                },
+                evidence: s.evidence.clone().unwrap_or_default(),
+            }
+        })
+        .collect();
+    let errors: Vec<f64> = rows.iter().filter_map(|r| r.error).collect();
+    let mean = (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64);
+    // One lucky answer makes nobody the best.
+    let enough = rows.iter().filter(|r| r.controls >= 10).filter_map(|r| r.error);
+    let threshold = study.rules().iter().find_map(|rule| match rule {
+        Rule::MaeAbove { question: of, threshold, .. } => {
+            let first = study.questions.iter().position(|q| matches!(q.scale, Scale::Number(_)));
+            let this = of.as_ref().map_or(first, |n| study.questions.iter().position(|q| &q.name == n));
+            (this == Some(question)).then_some(*threshold)
+        }
+        _ => None,
+    });
+    Ok(Annotators {
+        errors: Bins::nice(&errors, 24),
+        mean,
+        median: median(errors.clone()),
+        best: enough.min_by(f64::total_cmp),
+        threshold,
+        rows,
+        made: made(study, "veche score", Some("the error is the mean absolute error, or the share wrong, on controls")),
+    })
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    match n {
+        0 => None,
+        _ if n % 2 == 1 => Some(values[n / 2]),
+        _ => Some(f64::midpoint(values[n / 2 - 1], values[n / 2])),
+    }
+}
+
+/// Items to show labels of: real ones in a campaign, all in a plain table.
+fn labelled_items(study: &Study) -> Vec<usize> {
+    (0..study.items.len()).filter(|&i| study.pool.as_ref().is_none_or(|p| !p.is_control(i))).collect()
+}
+
+fn label_block(
+    study: &Study,
+    question: usize,
+    result: &Labels,
+    all: &[(Method, Labels)],
+    level: f64,
+) -> LabelsBlock {
+    let items = labelled_items(study);
+    let mut block = LabelsBlock {
+        level,
+        made: made(study, "veche aggregate", None),
+        ..LabelsBlock::default()
+    };
+    match result {
+        Labels::Numbers(result) => {
+            let values: Vec<f64> =
+                items.iter().filter_map(|&i| result.estimates[i].map(|e| e.value)).collect();
+            let shape = Bins::nice(&values, 20);
+            let bins = |values: Vec<f64>| Bins::new(shape.from, shape.width, shape.counts.len(), values);
+            let by = all.iter().enumerate().find_map(|(q, (_, l))| match l {
+                Labels::Choices(c) => Some((q, c)),
+                Labels::Numbers(_) => None,
+            });
+            block.numbers = match by {
+                None => vec![LabelGroup { name: String::new(), bins: bins(values.clone()) }],
+                Some((q, choices)) => label_names(study, q)
+                    .into_iter()
+                    .enumerate()
+                    .map(|(label, name)| {
+                        let of = |&&i: &&usize| {
+                            choices.estimates[i].is_some_and(|e| e.label as usize == label)
+                        };
+                        let values = items.iter().filter(of);
+                        let values = values.filter_map(|&i| result.estimates[i].map(|e| e.value)).collect();
+                        LabelGroup { name, bins: bins(values) }
+                    })
+                    .collect(),
+            };
+            let widths = items.iter().filter_map(|&i| {
+                let e = result.estimates[i]?;
+                Some(e.high? - e.low?)
+            });
+            block.interval_width_median = median(widths.collect());
+            block.items = values.len() as u64;
+        }
+        Labels::Choices(result) => {
+            let mut counts = vec![0u64; study.n_labels(question)];
+            let mut confidences = Vec::new();
+            for estimate in items.iter().filter_map(|&i| result.estimates[i]) {
+                counts[estimate.label as usize] += 1;
+                confidences.push(estimate.confidence);
+            }
+            block.items = confidences.len() as u64;
+            block.confidence_median = median(confidences);
+            let names = label_names(study, question).into_iter().zip(counts);
+            block.choices = names.map(|(label, count)| ChoiceCount { label, count }).collect();
+        }
+    }
+    block.without = items.len() as u64 - block.items;
+    block
+}
+
+fn label_names(study: &Study, question: usize) -> Vec<String> {
+    match &study.questions[question].scale {
+        Scale::Choice(scale) => scale.labels.clone(),
+        Scale::Number(_) => Vec::new(),
+    }
+}
+
+fn value(study: &Study, question: usize, answer: Answer) -> Value {
+    match answer {
+        Answer::Number(v) => Value::Number(v),
+        other => Value::Label(study.questions[question].write(other)),
+    }
+}
+
+/// The controls that people miss most: a photo that fools everybody, or a truth that is wrong.
+fn hardest(study: &Study, question: usize) -> Result<Hardest> {
+    let judged = study.votes.iter().filter(|v| v.question as usize == question).filter_map(|v| {
+        let truth = study.truths[question][v.item as usize];
+        Some((v.item, judge(v.answer, truth)?))
+    });
+    let found = hardness(study.items.len(), judged)?;
+    let mut ranked: Vec<(usize, &Hardness)> =
+        found.iter().enumerate().filter(|(_, h)| h.n >= 3 && h.mean_size.is_some()).collect();
+    ranked.sort_by(|a, b| b.1.mean_size.unwrap_or(0.0).total_cmp(&a.1.mean_size.unwrap_or(0.0)));
+    let controls = ranked
+        .iter()
+        .take(SHOWN)
+        .map(|&(item, hard)| {
+            let answers: Vec<Answer> = study
+                .votes
+                .iter()
+                .filter(|v| v.question as usize == question && v.item as usize == item)
+                .map(|v| v.answer)
+                .collect();
+            let numbers: Vec<f64> = answers.iter().filter_map(|a| a.number()).collect();
+            let names = label_names(study, question).into_iter().enumerate();
+            let count = |l: usize| answers.iter().filter(|a| a.choice() == Some(l as u32)).count() as u64;
+            HardControl {
+                name: study.items[item].clone(),
+                picture: picture(study, item),
+                truth: study.truths[question][item].map(|t| value(study, question, t)).unwrap_or_default(),
+                answers: u64::from(hard.n),
+                error: hard.mean_size.unwrap_or(0.0),
+                bias: hard.mean_error,
+                numbers: if numbers.is_empty() { Bins::default() } else { Bins::nice(&numbers, 14) },
+                choices: names.map(|(l, label)| ChoiceCount { label, count: count(l) }).collect(),
+            }
+        })
+        .collect();
+    let note = "controls with at least 3 answers, banned annotators' included";
+    Ok(Hardest { controls, made: made(study, "veche report", Some(note)) })
+}
+
+/// A dozen items spread evenly over the labels, from the lowest to the highest.
+fn examples(study: &Study, question: usize, result: &Labels, level: f64) -> Examples {
+    let mut items = labelled_items(study);
+    let chosen = match result {
+        Labels::Numbers(result) => {
+            items.retain(|&i| result.estimates[i].is_some());
+            items.sort_by(|&a, &b| {
+                let of = |i: usize| result.estimates[i].map_or(0.0, |e| e.value);
+                of(a).total_cmp(&of(b))
+            });
+            "items at equal steps from the lowest label to the highest"
+        }
+        Labels::Choices(result) => {
+            items.retain(|&i| result.estimates[i].is_some());
+            items.sort_by(|&a, &b| {
+                let of = |i: usize| result.estimates[i].map_or(0.0, |e| e.confidence);
+                of(a).total_cmp(&of(b))
+            });
+            "items at equal steps from the least certain label to the surest"
+        }
+    };
+    let n = items.len().min(SHOWN);
+    let at = |k: usize| items[(2 * k + 1) * items.len() / (2 * n)];
+    let show = |item: usize| {
+        let mut shown = ExampleItem {
+            name: study.items[item].clone(),
+            picture: picture(study, item),
+            ..ExampleItem::default()
+        };
+        match result {
+            Labels::Numbers(result) => {
+                if let Some(e) = result.estimates[item] {
+                    shown.label = Value::Number(e.value);
+                    shown.interval = e.low.zip(e.high);
+                    shown.votes = u64::from(e.votes);
+                }
+            }
+            Labels::Choices(result) => {
+                if let Some(e) = result.estimates[item] {
+                    shown.label = value(study, question, Answer::Choice(e.label));
+                    shown.confidence = Some(e.confidence);
+                    shown.votes = u64::from(e.votes);
+                }
+            }
+        }
+        shown
+    };
+    Examples {
+        chosen: chosen.to_owned(),
+        items: (0..n).map(|k| show(at(k))).collect(),
+        level,
+        made: made(study, "veche aggregate", None),
+    }
+}
+
+/// The shown picture of a task, small.
+fn picture(study: &Study, item: usize) -> Option<Picture> {
+    let (pool, project) = (study.pool.as_ref()?, study.project.as_ref()?);
+    let path = project.pool_dir().join(pool.pictures.get(item)?.as_ref()?);
+    let decoded = decode(&fs::read(path).ok()?, &DecodeLimits::default()).ok()?;
+    let spec = RenderSpec { longest_side: THUMBNAIL, quality: 80, ..RenderSpec::default() };
+    Picture::new(&render(&decoded, None, &spec).ok()?)
+}
+
+fn progress(study: &Study, summary: &PoolSummary) -> Progress {
+    let mut votes = vec![0u64; study.items.len()];
+    // The first question counts: every vote on a task answers all of them.
+    for vote in study.votes.iter().filter(|v| v.question == 0) {
+        votes[vote.item as usize] += 1;
+    }
+    let real = || (0..votes.len()).filter(|&i| study.pool.as_ref().is_none_or(|p| p.roles[i] == Role::Real));
+    let wanted = u64::from(summary.overlap);
+    Progress {
+        wanted,
+        items: summary.items as u64,
+        items_done: real().filter(|&i| votes[i] >= wanted).count() as u64,
+        votes_wanted: wanted * summary.items as u64,
+        votes_collected: real().map(|i| votes[i].min(wanted)).sum(),
+        votes_per_item: Bins::whole(real().map(|i| votes[i])),
+        made: made(study, "veche votes import", None),
+    }
+}
+
+fn left_out(study: &Study, verdicts: &[Verdict], in_force: Policy) -> LeftOut {
+    let mut common = Vec::new();
+    if !study.skipped.is_empty() {
+        common.push(LeftOutVotes { reason: "bad rows".into(), votes: study.skipped.rows() });
+    }
+    for (status, n) in &study.by_status {
+        common.push(LeftOutVotes { reason: format!("assignment {}", status.to_lowercase()), votes: *n });
+    }
+    if study.repeated > 0 {
+        common.push(LeftOutVotes { reason: "second answers".into(), votes: study.repeated });
+    }
+    let policies = Policy::ALL
+        .iter()
+        .map(|&policy| {
+            let out = Counting { policy, verdicts }.left_out(study) as u64;
+            let mut reasons = common.clone();
+            reasons.push(LeftOutVotes { reason: "annotator banned".into(), votes: out });
+            PolicyVotes {
+                policy: policy.to_string(),
+                in_force: policy == in_force,
+                kept: study.votes.len() as u64 - out,
+                reasons,
+            }
+        })
+        .collect();
+    LeftOut { policies, made: made(study, "veche ban", Some("a ban never deletes a vote; the policy decides which count")) }
+}
+
+fn secrecy(study: &Study, summary: &PoolSummary) -> Secrecy {
+    let mut checks: Vec<Check> = summary
+        .leaks
+        .iter()
+        .map(|leak| Check {
+            check: format!("{} does not tell controls from items", leak.feature),
+            value: format!("AUC {:.2} (0.50 is no difference; standard error {:.2})", leak.auc, leak.se),
+            verdict: if leak.tells() { CheckVerdict::Look } else { CheckVerdict::Holds },
+        })
+        .collect();
+    let (duplicates, reworded) = (summary.duplicates.len(), "no item shows the picture of a control");
+    checks.push(Check {
+        check: reworded.into(),
+        value: match duplicates {
+            0 => "none found".into(),
+            n => format!("{n} were found and left out of the items"),
+        },
+        verdict: if summary.pictures { CheckVerdict::Holds } else { CheckVerdict::Unchecked },
+    });
+    let repeats = second_sights(study);
+    checks.push(Check {
+        check: "nobody met a task twice".into(),
+        value: match repeats {
+            0 => "no annotator answered a task twice".into(),
+            n => format!("{n} answers were second sights"),
+        },
+        verdict: if repeats == 0 { CheckVerdict::Holds } else { CheckVerdict::Look },
+    });
+    Secrecy { checks, made: made(study, "veche pool build", None) }
+}
+
+fn second_sights(study: &Study) -> usize {
+    let mut seen: Vec<(u32, u32)> =
+        study.votes.iter().filter(|v| v.question == 0).map(|v| (v.annotator, v.item)).collect();
+    seen.sort_unstable();
+    seen.windows(2).filter(|w| w[0] == w[1]).count()
+}
+
+/// Reads, fills and writes the page, and its main pictures as files beside it.
+pub fn write_report(study: &Study, out: &std::path::Path, command: &str) -> Result<()> {
+    let data = report(study, command)?;
+    let page = crate::report::page(&data);
+    let write = |path: &std::path::Path, text: &str| {
+        crate::files::write_atomically(path, |w| std::io::Write::write_all(w, text.as_bytes()))
+    };
+    write(out, &page)?;
+    let figures = out.with_extension("figures");
+    fs::create_dir_all(&figures).map_err(|e| Problem::io("make the folder", &figures, &e))?;
+    for question in &data.questions {
+        if let Some(rows) = &question.bake_off {
+            let title = format!("Methods compared on controls: {}", question.name);
+            let svg = crate::report::bakeoff_svg(rows, &question.kind, &title, data.simulated);
+            write(&figures.join(format!("methods-{}.svg", question.name)), &svg)?;
+        }
+        if let Some(annotators) = &question.annotators {
+            let svg = crate::report::annotators_svg(annotators, &question.kind, data.simulated);
+            write(&figures.join(format!("annotators-{}.svg", question.name)), &svg)?;
+        }
+    }
+    study.provenance(command)?.write(&crate::cmd::aggregate::beside(out))
+}

@@ -1,0 +1,229 @@
+//! `veche aggregate`: a label per item with its standard error.
+
+use super::input::{MethodArgs, RuleArgs, VotesArgs};
+use crate::{
+    Result,
+    files::write_atomically,
+    labels::{Counting, Labels, Method, labels},
+    pool::disk::write_parquet,
+    problem,
+    study::Study,
+};
+use polars::prelude::{Column, NamedFrom};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use veche_pools::{Scale, banning::Policy};
+
+/// Turn votes into labels: an estimate per item with its standard error, interval and number of votes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  veche aggregate faces --out labels.csv\n  \
+    veche aggregate votes.csv --truth truth.csv --method exp-mae --temperature 2 --out labels.parquet")]
+pub struct Args {
+    #[command(flatten)]
+    input: VotesArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    settings: MethodArgs,
+    /// Method; the campaign's by default, else exp-mae (numbers) or control-accuracy (labels)
+    #[arg(long, value_name = "NAME")]
+    method: Option<String>,
+    /// File to write: .csv, .tsv or .parquet
+    #[arg(long)]
+    out: PathBuf,
+    /// Label controls too, each without looking at its own truth (campaigns; tables of votes label every item)
+    #[arg(long)]
+    with_controls: bool,
+    /// Print a summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A column of the result.
+enum Cells {
+    Text(Vec<Option<String>>),
+    Number(Vec<Option<f64>>),
+    Count(Vec<u32>),
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let study = args.input.open()?;
+    let questions = args.input.questions(&study)?;
+    if args.method.is_some() && questions.len() > 1 {
+        // One method cannot suit a number and a choice: ask which question is meant.
+        study.question(None)?;
+    }
+    let verdicts = args.rules.verdicts(&study)?;
+    let policy = args.rules.policy(&study);
+    let counting = Counting { policy, verdicts: &verdicts };
+    let voted = voted(&study, &questions);
+    let items: Vec<usize> = (0..study.items.len())
+        .filter(|&i| match &study.pool {
+            Some(pool) => args.with_controls || !pool.is_control(i),
+            None => voted[i],
+        })
+        .collect();
+    let settings = args.settings.settings(&study)?;
+    let ids = items.iter().map(|&i| Some(study.items[i].clone())).collect();
+    let mut columns = vec![("item".to_owned(), Cells::Text(ids))];
+    let mut summary = Vec::new();
+    for &question in &questions {
+        let method = Method::of(&study, question, args.method.as_deref(), settings)?;
+        let labels = labels(&study, question, method, counting)?;
+        let prefix = (questions.len() > 1).then(|| study.questions[question].name.clone());
+        let labelled = add_columns(&mut columns, &study, question, &labels, &items, prefix.as_deref());
+        let (calibrated, shared) = match &labels {
+            Labels::Numbers(n) => (n.calibration.is_some(), n.includes_shared),
+            Labels::Choices(_) => (false, false),
+        };
+        if let Labels::Numbers(n) = &labels
+            && !n.includes_shared
+        {
+            super::warn(
+                "no answer is known, so the error that all annotators share cannot be seen: standard errors are too small",
+            );
+        }
+        summary.push(json!({
+            "question": study.questions[question].name, "method": method.name(), "items": items.len(),
+            "labelled": labelled, "intervals_calibrated_on_controls": calibrated, "includes_shared_error": shared,
+        }));
+    }
+    if study.simulated {
+        columns.push(("source".into(), Cells::Text(vec![Some("simulated".into()); items.len()])));
+    }
+    write(&args.out, columns)?;
+    study.provenance("veche aggregate")?.write(&beside(&args.out))?;
+    let left_out: Vec<(String, usize)> = Policy::ALL
+        .iter()
+        .map(|&policy| (policy.to_string(), Counting { policy, verdicts: &verdicts }.left_out(&study)))
+        .collect();
+    if args.json {
+        let by_policy: serde_json::Map<String, serde_json::Value> =
+            left_out.into_iter().map(|(name, n)| (name, json!(n))).collect();
+        return super::print_json(&json!({
+            "out": args.out, "labels": summary, "votes": study.votes.len(), "policy": policy.to_string(),
+            "votes_left_out_by_policy": by_policy, "simulated": study.simulated,
+        }));
+    }
+    for row in &summary {
+        super::note(&format!(
+            "{}: {} of {} items labelled by {}",
+            row["question"].as_str().unwrap_or_default(),
+            row["labelled"],
+            row["items"],
+            row["method"].as_str().unwrap_or_default()
+        ));
+    }
+    let banned = verdicts.iter().filter(|v| matches!(v, veche_pools::banning::Verdict::Banned { .. })).count();
+    if banned > 0 {
+        let each: Vec<String> = left_out.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        super::note(&format!(
+            "{banned} annotators banned, policy {policy}; votes left out by each policy: {} of {}",
+            each.join(", "),
+            study.votes.len()
+        ));
+    }
+    super::note(&format!("wrote {}", args.out.display()));
+    Ok(())
+}
+
+fn voted(study: &Study, questions: &[usize]) -> Vec<bool> {
+    let mut voted = vec![false; study.items.len()];
+    for vote in study.votes.iter().filter(|v| questions.contains(&(v.question as usize))) {
+        voted[vote.item as usize] = true;
+    }
+    voted
+}
+
+/// Adds one question's columns; returns how many items have a label.
+fn add_columns(
+    columns: &mut Vec<(String, Cells)>,
+    study: &Study,
+    question: usize,
+    labels: &Labels,
+    items: &[usize],
+    prefix: Option<&str>,
+) -> usize {
+    let name = |column: &str| match prefix {
+        // Two questions in one table: the label takes the question's name.
+        Some(q) if column == "estimate" || column == "label" => q.to_owned(),
+        Some(q) => format!("{q}_{column}"),
+        None => column.to_owned(),
+    };
+    match labels {
+        Labels::Numbers(result) => {
+            let of = |f: fn(&veche_analysis::aggregation::NumberEstimate) -> Option<f64>| {
+                Cells::Number(items.iter().map(|&i| result.estimates[i].as_ref().and_then(f)).collect())
+            };
+            let votes = items.iter().map(|&i| result.estimates[i].map_or(0, |e| e.votes)).collect();
+            columns.push((name("estimate"), of(|e| Some(e.value))));
+            columns.push((name("se"), of(|e| e.se)));
+            columns.push((name("low"), of(|e| e.low)));
+            columns.push((name("high"), of(|e| e.high)));
+            columns.push((name("votes"), Cells::Count(votes)));
+            columns.push((name("effective_votes"), of(|e| Some(e.effective_votes))));
+            items.iter().filter(|&&i| result.estimates[i].is_some()).count()
+        }
+        Labels::Choices(result) => {
+            let label = |i: usize| {
+                let index = result.estimates[i]?.label as usize;
+                match &study.questions[question].scale {
+                    Scale::Choice(scale) => scale.labels.get(index).cloned(),
+                    Scale::Number(_) => None,
+                }
+            };
+            let confidence = |i: usize| result.estimates[i].map(|e| e.confidence);
+            let votes = items.iter().map(|&i| result.estimates[i].map_or(0, |e| e.votes)).collect();
+            columns.push((name("label"), Cells::Text(items.iter().map(|&i| label(i)).collect())));
+            columns.push((name("confidence"), Cells::Number(items.iter().map(|&i| confidence(i)).collect())));
+            columns.push((name("votes"), Cells::Count(votes)));
+            items.iter().filter(|&&i| result.estimates[i].is_some()).count()
+        }
+    }
+}
+
+fn write(path: &Path, columns: Vec<(String, Cells)>) -> Result<()> {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let separator = match ending.as_str() {
+        "parquet" => {
+            let columns = columns
+                .into_iter()
+                .map(|(name, cells)| match cells {
+                    Cells::Text(v) => Column::new(name.into(), v),
+                    Cells::Number(v) => Column::new(name.into(), v),
+                    Cells::Count(v) => Column::new(name.into(), v),
+                })
+                .collect();
+            return write_parquet(path, columns);
+        }
+        "csv" => b',',
+        "tsv" => b'\t',
+        _ => {
+            return problem("labels are written as .csv, .tsv or .parquet").file(path).fail();
+        }
+    };
+    write_atomically(path, |w| {
+        let mut csv = csv::WriterBuilder::new().delimiter(separator).from_writer(w);
+        csv.write_record(columns.iter().map(|(name, _)| name))?;
+        let rows = match &columns[0].1 {
+            Cells::Text(ids) => ids.len(),
+            _ => 0,
+        };
+        for row in 0..rows {
+            csv.write_record(columns.iter().map(|(_, cells)| match cells {
+                Cells::Text(v) => v[row].clone().unwrap_or_default(),
+                Cells::Number(v) => v[row].map(|v| v.to_string()).unwrap_or_default(),
+                Cells::Count(v) => v[row].to_string(),
+            }))?;
+        }
+        csv.flush()
+    })
+}
+
+/// `labels.csv` → `labels.csv.provenance.json`.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".provenance.json");
+    PathBuf::from(name)
+}

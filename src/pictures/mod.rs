@@ -2,6 +2,7 @@
 
 pub mod decode;
 
+pub mod faces;
 pub mod fetch;
 pub mod fingerprint;
 pub mod jpeg_end;

@@ -319,4 +319,28 @@ mod tests {
         );
         assert!(text.ends_with("(the limit is 150 times)"), "{text}");
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None, ..proptest::prelude::ProptestConfig::default()
+        })]
+        /// Looking again later must not change a ban, nor move it.
+        #[test]
+        fn what_comes_after_a_ban_does_not_change_it(
+            errors in proptest::collection::vec(-60.0..60.0f64, 1..40), order in proptest::prelude::any::<bool>(),
+        ) {
+            let bound = Rule::BoundAbove { question: None, threshold: 8.0, confidence: 0.9, min_controls: 3 };
+            let mut rules = vec![mae(20.0, 4), Rule::sequential(), bound];
+            if order {
+                rules.reverse();
+            }
+            let whole = verdict(&rules, &errors);
+            let looks: Vec<Verdict> = (1..=errors.len()).map(|n| verdict(&rules, &errors[..n])).collect();
+            let first = looks.iter().find(|v| matches!(v, Verdict::Banned { .. }));
+            match &whole {
+                Verdict::Banned { .. } => proptest::prop_assert_eq!(Some(&whole), first),
+                _ => proptest::prop_assert!(first.is_none()),
+            }
+        }
+    }
 }

@@ -83,6 +83,11 @@ impl<T: Copy> Table<T> {
         self.values.len()
     }
 
+    /// All values, item by item.
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+
     /// The votes of one item: annotators and values, in step, ordered by annotator.
     pub fn item(&self, item: usize) -> (&[u32], &[T]) {
         let range = self.starts[item]..self.starts[item + 1];

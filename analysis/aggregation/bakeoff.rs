@@ -1,15 +1,13 @@
 //! The bake-off: every method on the same controls, each judged without having seen the truth it is judged by.
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::bootstrap::mean_intervals;
 use super::choice::{ChoiceMethod, ChoiceSettings};
+use super::crossfit::{Run, chosen, common_items, cross_fitted};
 use super::number::{NumberMethod, NumberSettings};
 use super::{ChoiceEstimate, Convergence, NumberEstimate};
-use crate::error::{check_setting, check_truths};
+use crate::error::check_setting;
 use crate::scoring::number::check_level;
 use crate::{ChoiceVotes, Error, Interval, NumberVotes};
 
@@ -20,7 +18,7 @@ pub struct BakeoffSettings {
     pub within: f64,
     /// Level of the bootstrap intervals.
     pub level: f64,
-    /// Bootstrap resamples of the items.
+    /// Bootstrap resamples of the items (above 20,000 items intervals are normal ones).
     pub resamples: usize,
     /// Folds of items for methods that iterate (closed ones leave out one item at a time); at least 2.
     pub folds: usize,
@@ -62,8 +60,11 @@ pub struct NumberRow {
     pub within: f64,
     /// Mean error: positive when estimates are too high.
     pub bias: f64,
-    /// Share of the estimates' own intervals that contain the truth; `None` if none has an interval.
+    /// Share of the estimates' own intervals that contain the truth; `None` if none has an interval. Once intervals are
+    /// calibrated on controls it is near `coverage_nominal` by construction: then compare `interval_width`.
     pub coverage: Option<f64>,
+    /// Mean width of those intervals: of two methods with the same coverage the narrower knows more.
+    pub interval_width: Option<f64>,
     /// What `coverage` should be.
     pub coverage_nominal: f64,
     /// Items compared: the same for all methods.
@@ -105,10 +106,17 @@ pub fn numbers(
     let runs = methods
         .iter()
         .map(|method| {
-            cross_fitted(votes, truth, method.is_closed(), bakeoff, |visible| {
-                let result = method.estimate(votes, visible, settings)?;
-                Ok((result.estimates, result.convergence))
-            })
+            cross_fitted(
+                votes,
+                truth,
+                method.is_closed(),
+                bakeoff.folds,
+                bakeoff.seed,
+                |visible| {
+                    let result = method.estimate(votes, visible, settings)?;
+                    Ok((result.estimates, result.convergence))
+                },
+            )
         })
         .collect::<Result<Vec<Run<NumberEstimate>>, Error>>()?;
     let items = common_items(&runs, truth)?;
@@ -118,7 +126,7 @@ pub fn numbers(
     let mut rows = Vec::with_capacity(methods.len());
     for (&method, run) in methods.iter().zip(&runs) {
         let (mut absolute, mut squares, mut close) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut bias, mut covered, mut intervals) = (0.0, 0.0, 0.0);
+        let (mut bias, mut covered, mut width, mut intervals) = (0.0, 0.0, 0.0, 0.0);
         for (estimate, truth) in chosen(run, truth, &items) {
             let error = estimate.value - truth;
             absolute.push(error.abs());
@@ -127,6 +135,7 @@ pub fn numbers(
             bias += error / items.len() as f64;
             if let (Some(low), Some(high)) = (estimate.low, estimate.high) {
                 covered += f64::from(u8::from(Interval { low, high }.contains(truth)));
+                width += high - low;
                 intervals += 1.0;
             }
         }
@@ -141,6 +150,7 @@ pub fn numbers(
             within: bakeoff.within,
             bias,
             coverage: (intervals > 0.0).then(|| covered / intervals),
+            interval_width: (intervals > 0.0).then(|| width / intervals),
             coverage_nominal: settings.level,
             n_items: items.len(),
             convergence: run.convergence,
@@ -173,10 +183,17 @@ pub fn choices(
     let runs = methods
         .iter()
         .map(|method| {
-            cross_fitted(votes, truth, method.is_closed(), bakeoff, |visible| {
-                let result = method.estimate(votes, visible, n_labels, settings)?;
-                Ok((result.estimates, result.convergence))
-            })
+            cross_fitted(
+                votes,
+                truth,
+                method.is_closed(),
+                bakeoff.folds,
+                bakeoff.seed,
+                |visible| {
+                    let result = method.estimate(votes, visible, n_labels, settings)?;
+                    Ok((result.estimates, result.convergence))
+                },
+            )
         })
         .collect::<Result<Vec<Run<ChoiceEstimate>>, Error>>()?;
     let items = common_items(&runs, truth)?;
@@ -226,89 +243,6 @@ impl BakeoffSettings {
             "must be at least 2",
         )
     }
-}
-
-/// One method's estimates of the controls, none of which saw its own truth.
-struct Run<E> {
-    estimates: Vec<Option<E>>,
-    convergence: Convergence,
-}
-
-/// Runs a method so that no estimate of a control saw its truth: once if the method is closed (it leaves items out by
-/// itself), else once per fold of the controls with the truths of that fold hidden.
-fn cross_fitted<V: Copy, T: Copy, E: Copy>(
-    votes: &crate::Table<V>,
-    truth: &[Option<T>],
-    closed: bool,
-    settings: &BakeoffSettings,
-    mut estimate: impl FnMut(&[Option<T>]) -> Result<(Vec<Option<E>>, Convergence), Error>,
-) -> Result<Run<E>, Error> {
-    check_truths(truth.len(), votes.n_items())?;
-    let mut controls: Vec<usize> = (0..truth.len())
-        .filter(|&i| truth[i].is_some() && !votes.item(i).1.is_empty())
-        .collect();
-    if controls.is_empty() {
-        return Err(Error::NothingToCompare);
-    }
-    if closed {
-        let (estimates, convergence) = estimate(truth)?;
-        return Ok(Run {
-            estimates,
-            convergence,
-        });
-    }
-    controls.shuffle(&mut ChaCha8Rng::seed_from_u64(settings.seed));
-    let folds = settings.folds.min(controls.len());
-    let mut run = Run {
-        estimates: vec![None; truth.len()],
-        convergence: Convergence::Closed,
-    };
-    for fold in 0..folds {
-        let mut visible = truth.to_vec();
-        let hidden = || controls.iter().skip(fold).step_by(folds).copied();
-        hidden().for_each(|item| visible[item] = None);
-        let (estimates, convergence) = estimate(&visible)?;
-        hidden().for_each(|item| run.estimates[item] = estimates[item]);
-        run.convergence = least_settled(run.convergence, convergence);
-    }
-    Ok(run)
-}
-
-fn least_settled(a: Convergence, b: Convergence) -> Convergence {
-    use Convergence::{Closed, Converged, Stopped};
-    match (a, b) {
-        (Closed, other) | (other, Closed) => other,
-        (Converged { passes: a }, Converged { passes: b }) => Converged { passes: a.max(b) },
-        (Stopped { change: x, .. }, Stopped { change: y, .. }) => {
-            if x >= y {
-                a
-            } else {
-                b
-            }
-        }
-        (stopped @ Stopped { .. }, _) | (_, stopped) => stopped,
-    }
-}
-
-/// Items with a known truth that all runs estimated.
-fn common_items<E, T>(runs: &[Run<E>], truth: &[Option<T>]) -> Result<Vec<usize>, Error> {
-    let items: Vec<usize> = (0..truth.len())
-        .filter(|&i| truth[i].is_some() && runs.iter().all(|run| run.estimates[i].is_some()))
-        .collect();
-    if items.is_empty() || runs.is_empty() {
-        return Err(Error::NothingToCompare);
-    }
-    Ok(items)
-}
-
-fn chosen<'a, E: Copy, T: Copy>(
-    run: &'a Run<E>,
-    truth: &'a [Option<T>],
-    items: &'a [usize],
-) -> impl Iterator<Item = (E, T)> + 'a {
-    items
-        .iter()
-        .filter_map(|&item| run.estimates[item].zip(truth[item]))
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -398,38 +332,6 @@ mod tests {
         let mae = |m| rows.iter().find(|r| r.method == m).unwrap().mae;
         assert!(mae(NumberMethod::ExpMae) < mae(NumberMethod::Median));
         assert!(mae(NumberMethod::Median) < mae(NumberMethod::Mean));
-    }
-
-    #[test]
-    fn folds_hide_the_truth_of_the_items_they_judge_and_judge_each_once() {
-        let (votes, truth) = crowd();
-        let mut judged = vec![0; truth.len()];
-        let settings = BakeoffSettings::default();
-        let run = cross_fitted(&votes, &truth, false, &settings, |visible| {
-            for (item, known) in visible.iter().enumerate() {
-                judged[item] += u32::from(known.is_none());
-            }
-            let r = NumberMethod::ExpMae.estimate(&votes, visible, &NumberSettings::default())?;
-            Ok((r.estimates, Convergence::Converged { passes: 3 }))
-        })
-        .unwrap();
-        assert!(judged.iter().all(|&n| n == 1));
-        assert!(run.estimates.iter().all(Option::is_some));
-        assert_eq!(run.convergence, Convergence::Converged { passes: 3 });
-    }
-
-    #[test]
-    fn the_least_settled_fold_speaks_for_all() {
-        use Convergence::{Closed, Converged, Stopped};
-        let stopped = Stopped {
-            passes: 9,
-            change: 0.1,
-        };
-        assert_eq!(least_settled(Converged { passes: 2 }, stopped), stopped);
-        assert_eq!(
-            least_settled(Closed, Converged { passes: 2 }),
-            Converged { passes: 2 }
-        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod bakeoff;
 mod bootstrap;
 pub mod choice;
+mod crossfit;
 pub mod number;
 
 pub use bakeoff::{BakeoffSettings, ChoiceRow, NumberRow};

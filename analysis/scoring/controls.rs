@@ -1,5 +1,7 @@
 //! Sums of control errors per annotator, from which one item can be left out without a second pass.
 
+use rayon::prelude::*;
+
 use super::shrinkage::Groups;
 use crate::NumberVotes;
 
@@ -109,13 +111,43 @@ pub(crate) struct WithoutItem {
 impl ControlErrors {
     /// Sums over all items whose truth is known. Linear in their votes.
     pub(crate) fn of(votes: &NumberVotes, truth: &[Option<f64>]) -> Self {
+        // Every piece needs sums for all annotators: a few pieces at most, their number a matter of the table's size alone
+        // (not of the threads), added up in their order.
+        let pieces = (votes.n_votes() / (64 * votes.n_annotators() + 1)).clamp(1, 8);
+        let per_piece = votes.n_items().div_ceil(pieces).max(1);
+        let sums: Vec<Self> = truth
+            .par_chunks(per_piece)
+            .enumerate()
+            .map(|(piece, truth)| Self::of_piece(votes, truth, piece * per_piece))
+            .collect();
         let mut all = Self {
             annotators: vec![ErrorSums::default(); votes.n_annotators()],
             ..Self::default()
         };
-        for (item, truth) in truth.iter().enumerate() {
+        for piece in &sums {
+            for (sums, other) in all.annotators.iter_mut().zip(&piece.annotators) {
+                sums.add(other);
+            }
+            all.total.add(&piece.total);
+            all.products.sum += piece.products.sum;
+            all.products.pairs += piece.products.pairs;
+            all.items += piece.items;
+        }
+        for sums in &all.annotators {
+            all.groups.add(sums.n, sums.absolute, sums.squares);
+        }
+        all
+    }
+
+    /// The sums over the items from `first` on, as many as there are truths; all but `groups`.
+    fn of_piece(votes: &NumberVotes, truth: &[Option<f64>], first: usize) -> Self {
+        let mut all = Self {
+            annotators: vec![ErrorSums::default(); votes.n_annotators()],
+            ..Self::default()
+        };
+        for (i, truth) in truth.iter().enumerate() {
             let Some(truth) = *truth else { continue };
-            let (annotators, values) = votes.item(item);
+            let (annotators, values) = votes.item(first + i);
             if values.is_empty() {
                 continue;
             }
@@ -126,9 +158,6 @@ impl ControlErrors {
             });
             all.products.sum += products.sum;
             all.products.pairs += products.pairs;
-        }
-        for sums in &all.annotators {
-            all.groups.add(sums.n, sums.absolute, sums.squares);
         }
         all
     }

@@ -177,3 +177,45 @@ fn calibrate(
         });
     calibration
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Votes of annotators 0, 1, 2: item 0 (truth 30): 30, 40, 33; item 1 (truth 50): 52, 50; item 2: 20, 28.
+    fn value(method: NumberMethod, item: usize) -> f64 {
+        let votes = NumberVotes::new(
+            3,
+            3,
+            &[0, 0, 0, 1, 1, 2, 2],
+            &[0, 1, 2, 0, 1, 0, 1],
+            &[30.0, 40.0, 33.0, 52.0, 50.0, 20.0, 28.0],
+        )
+        .unwrap();
+        let truth = [Some(30.0), Some(50.0), None];
+        let result = closed(method, &votes, &truth, &NumberSettings::default());
+        result.estimates[item].unwrap().value
+    }
+
+    #[test]
+    fn an_item_that_is_no_control_is_weighed_by_all_controls() {
+        // MAE_0 = (0 + 2)/2 = 1, MAE_1 = (10 + 0)/2 = 5.
+        let w = f64::exp(-4.0);
+        let exp = value(NumberMethod::ExpMae, 2);
+        assert!((exp - (20.0 + 28.0 * w) / (1.0 + w)).abs() < 1e-12);
+        // 1 to 1/5: (5·20 + 28)/6; 1 to 1/25: (25·20 + 28)/26.
+        assert!((value(NumberMethod::InverseMae, 2) - 128.0 / 6.0).abs() < 1e-12);
+        assert!((value(NumberMethod::InverseMae2, 2) - 528.0 / 26.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_control_is_weighed_by_the_others_and_who_has_none_by_the_overall_error() {
+        // Without item 0: MAE_0 = 2, MAE_1 = 0, and annotator 2, who saw no other control, has the overall (2 + 0)/2 = 1.
+        let (w0, w1, w2) = (f64::exp(-2.0), 1.0, f64::exp(-1.0));
+        let expected = (30.0 * w0 + 40.0 * w1 + 33.0 * w2) / (w0 + w1 + w2);
+        assert!((value(NumberMethod::ExpMae, 0) - expected).abs() < 1e-12);
+        // MAE_1 = 0 counts as a thousandth of the overall 1: weights 0.5, 1000, 1.
+        let expected = (15.0 + 40_000.0 + 33.0) / 1001.5;
+        assert!((value(NumberMethod::InverseMae, 0) - expected).abs() < 1e-9);
+    }
+}

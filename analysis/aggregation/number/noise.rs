@@ -1,5 +1,7 @@
 //! How much of an error is an annotator's own and how much all share: the variances behind standard errors.
 
+use rayon::prelude::*;
+
 use super::ballot::Skill;
 use crate::NumberVotes;
 use crate::scoring::controls::{ControlErrors, ErrorSums, Products};
@@ -141,17 +143,31 @@ impl Evidence {
     }
 }
 
+/// Items per piece of work. Pieces are added up in their order, so the number of threads does not show.
+const ITEMS_PER_PIECE: usize = 1 << 14;
+
 /// Pooled variance of votes around their item's mean, with divisor Σ (K − 1); `None` if no item has two votes.
 fn variance_within(votes: &NumberVotes) -> Option<f64> {
-    let (mut squares, mut freedom) = (0.0, 0.0);
-    for (_, _, values) in votes.items() {
-        if values.len() > 1 {
-            let n = values.len() as f64;
-            let mean = values[0] + values.iter().map(|v| v - values[0]).sum::<f64>() / n;
-            squares += values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-            freedom += n - 1.0;
+    let of_item = |item: usize| {
+        let values = votes.item(item).1;
+        if values.len() < 2 {
+            return (0.0, 0.0);
         }
-    }
+        let n = values.len() as f64;
+        let mean = values[0] + values.iter().map(|v| v - values[0]).sum::<f64>() / n;
+        let squares = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+        (squares, n - 1.0)
+    };
+    let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
+    let pieces: Vec<(f64, f64)> = (0..votes.n_items().div_ceil(ITEMS_PER_PIECE))
+        .into_par_iter()
+        .map(|piece| {
+            let from = piece * ITEMS_PER_PIECE;
+            let to = (from + ITEMS_PER_PIECE).min(votes.n_items());
+            (from..to).map(of_item).fold((0.0, 0.0), add)
+        })
+        .collect();
+    let (squares, freedom) = pieces.into_iter().fold((0.0, 0.0), add);
     (freedom > 0.0).then(|| squares / freedom)
 }
 

@@ -11,6 +11,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 const CONTROLS: u32 = 30;
+/// Fewer annotators in unoptimised builds, where simulating them takes most of the tests' time.
+fn many(full: u32) -> u32 {
+    if cfg!(debug_assertions) {
+        full / 4
+    } else {
+        full
+    }
+}
+
 /// Different controls in the simulated campaign.
 const POOL: u64 = 600;
 
@@ -103,13 +112,14 @@ fn mae_above_13(min_controls: u32) -> Rule {
 #[test]
 fn the_sequential_test_spares_the_honest_and_finds_bots_where_a_running_mae_does_not_spare() {
     let context = Context::new(age());
-    let people = histories(honest(20_000), 1);
+    let people = histories(honest(many(20_000)), 1);
     let (false_bans, _) = banned(&Rule::sequential(), &people, &context);
     let (naive, _) = banned(&mae_above_13(5), &people, &context);
     let (naive_once, _) = banned(&mae_above_13(CONTROLS), &people, &context);
     eprintln!(
-        "false bans of 20000 honest: sequential {:.2} %, MAE > 13 after every control from the 5th {:.2} %, once at the \
+        "false bans of {} honest: sequential {:.2} %, MAE > 13 after every control from the 5th {:.2} %, once at the \
          30th {:.2} %",
+        people.len(),
         100.0 * false_bans,
         100.0 * naive,
         100.0 * naive_once
@@ -120,7 +130,7 @@ fn the_sequential_test_spares_the_honest_and_finds_bots_where_a_running_mae_does
     // A crowd whose annotators differ much more than those of the campaign, on which the naive rule bans one in ten.
     let varied = CrowdSpec {
         best_error: 2.0 / 120.0,
-        ..honest(8000)
+        ..honest(many(8000))
     };
     let varied = histories(varied, 4);
     let (false_bans, _) = banned(&Rule::sequential(), &varied, &context);
@@ -132,26 +142,29 @@ fn the_sequential_test_spares_the_honest_and_finds_bots_where_a_running_mae_does
     );
     assert!(false_bans <= 0.01 && naive > 0.09, "{false_bans} {naive}");
 
-    let kind = |kind| histories(CrowdSpec::default().only(kind, 1000), 2);
-    let constants: Vec<f64> = (0..1000)
-        .map(|k| 18.0 + f64::from(k) * 27.0 / 999.0)
-        .collect();
+    let kind = |kind| histories(CrowdSpec::default().only(kind, many(1000)), 2);
+    let last = f64::from(many(1000) - 1);
     let full_bots = [
         ("simulated constant", kind(Kind::Constant)),
         ("simulated random", kind(Kind::Random)),
         ("simulated plausible", kind(Kind::Plausible)),
         (
             "uniform 0-120",
-            blind(1000, |_, d| d.random_range(0.0..120.0)),
+            blind(many(1000), |_, d| d.random_range(0.0..120.0)),
         ),
         (
             "uniform 18-45",
-            blind(1000, |_, d| d.random_range(18.0..45.0)),
+            blind(many(1000), |_, d| d.random_range(18.0..45.0)),
         ),
-        ("constant 18-45", blind(1000, |a, _| constants[a as usize])),
+        (
+            "constant 18-45",
+            blind(many(1000), |a, _| 18.0 + 27.0 * f64::from(a) / last),
+        ),
         (
             "N(35, 12)",
-            blind(1000, |_, d| Normal::new(35.0, 12.0).unwrap().sample(d)),
+            blind(many(1000), |_, d| {
+                Normal::new(35.0, 12.0).unwrap().sample(d)
+            }),
         ),
     ];
     for (name, bots) in full_bots {
@@ -250,7 +263,7 @@ fn tables_estimated_from_a_crowd_with_a_quarter_of_bots_serve_as_well() {
         assert!(converged);
         let tilt = tables.tilt;
         let own = context.clone().with_tables(0, tables);
-        let people = histories(base(honest(4000)), 13);
+        let people = histories(base(honest(many(8000))), 13);
         let (false_bans, _) = banned(&Rule::sequential(), &people, &own);
         let (shipped, _) = banned(&Rule::sequential(), &people, &context);
         eprintln!(
@@ -261,7 +274,7 @@ fn tables_estimated_from_a_crowd_with_a_quarter_of_bots_serve_as_well() {
         assert!((bot_share - 0.25).abs() < 0.03, "{bot_share}");
         assert!(false_bans <= 0.01, "{name}: {false_bans}");
         for kind in [Kind::Constant, Kind::Random, Kind::Plausible] {
-            let bots = histories(CrowdSpec::default().only(kind, 500), 14);
+            let bots = histories(CrowdSpec::default().only(kind, many(1000)), 14);
             let (caught, at) = banned(&Rule::sequential(), &bots, &own);
             eprintln!(
                 "  {kind:?}: missed {:.1} %, after {at:.1}",
@@ -305,8 +318,12 @@ fn the_sequential_test_works_on_choices_too() {
             .map(|a| History::new(judged(a).collect(), Vec::new()))
             .collect()
     };
-    let (false_bans, _) = banned(&Rule::sequential(), &histories(honest(4000)), &context);
-    let bots = histories(CrowdSpec::default().only(Kind::Random, 1000));
+    let (false_bans, _) = banned(
+        &Rule::sequential(),
+        &histories(honest(many(8000))),
+        &context,
+    );
+    let bots = histories(CrowdSpec::default().only(Kind::Random, many(1000)));
     let (caught, at) = banned(&Rule::sequential(), &bots, &context);
     eprintln!(
         "choices: false bans {:.2} %, guessing missed {:.1} %, banned after {at:.1}",

@@ -20,8 +20,8 @@ pub const EDGES: [f64; 10] = [
 ];
 
 /// Honest errors before rounding, as weights and standard deviations (shares of the scale's width) of normal
-/// distributions around 0: fitted to the default honest crowd of [`crate::simulation`] on truths of 1 to 80 years; a
-/// test fits it again.
+/// distributions around 0, fitted by EM to the default honest crowd of [`crate::simulation`] on truths of 1 to 80 years; a
+/// test compares the table with that crowd.
 const HONEST_ERRORS: [(f64, f64); 3] = [
     (0.194, 5.36 / 120.0),
     (0.720, 8.73 / 120.0),

@@ -11,6 +11,8 @@ const LEAST_ANNOTATORS: u32 = 30;
 /// Somebody with more controls counts as if with this many: beyond it the pooled tables, which no annotator follows
 /// exactly, would pass for certainty, and the busiest would be the whole estimate.
 const MOST_CONTROLS: f64 = 30.0;
+/// Tilts that are tried. Never 0: a campaign whose annotators are all alike has not been seen.
+const TILTS: [f64; 7] = [0.5, 0.8, 1.2, 1.8, 2.4, 3.0, 4.0];
 const MOST_PASSES: u32 = 200;
 
 /// Tables from a campaign's own controls, or why there are none.
@@ -41,8 +43,8 @@ pub enum Estimation {
 ///
 /// Every annotator is one of: honest, with unknown distribution over the bins; or one of the kinds of bots, with
 /// distributions known from `truths`. The mixture is fitted by EM (Dempster, Laird and Rubin 1977) from the pooled bins of
-/// the better six tenths of annotators, so that up to 25 % bots (tested) do not blur the honest side. Annotators banned
-/// already should be among `histories`: without them the honest side would look better than it is.
+/// the better six tenths of annotators, so that up to 25 % bots (tested) do not blur the honest side; how much honest
+/// annotators differ is the tilt under which their answers are most probable. Annotators banned already should be among `histories`: without them the honest side would look better than it is.
 ///
 /// # Errors
 /// No question with this index.
@@ -83,27 +85,37 @@ pub fn estimate_tables(
             Scale::Number(_) | Scale::Choice(_) => shipped.bots.clone(),
         }
     };
-    let mut honest = better_six_tenths(&people);
+    let honest = better_six_tenths(&people);
     // Half-random bots follow the honest table, which moves little: their kind is set once from the start.
-    let mut bots = bots_for(&honest);
+    let bots = bots_for(&honest);
+    let mut tables = Tables {
+        honest,
+        tilt: shipped.tilt,
+        bots,
+        estimated: true,
+    };
     let mut bot_share = 0.1_f64;
     let mut passes = 0;
     let mut converged = false;
     while passes < MOST_PASSES && !converged {
         passes += 1;
-        let mut honest_counts = vec![0.0; honest.len()];
-        // Half an annotator of each kind, so that no kind dies out for good.
-        let mut honest_people = 1.0;
-        let mut bot_people: Vec<f64> = bots.iter().map(|b| b.weight).collect();
+        let mut honest_counts = vec![0.0; tables.honest.len()];
+        // Half an annotator of each side, so that no kind dies out for good.
+        let mut honest_people = 0.5;
+        let mut bot_people: Vec<f64> = tables.bots.iter().map(|b| 0.5 * b.weight).collect();
+        let bot_kinds: Vec<Vec<f64>> = tables.bots.iter().map(|b| logs(&b.shares)).collect();
+        let pooled = logs(&tables.honest);
+        let honest_kinds = tables.honest_kinds(tables.tilt);
+        let tilted = TILTS.map(|tilt| tables.honest_kinds(tilt));
+        let mut by_tilt = [0.0; TILTS.len()];
         for person in &people {
-            let log = |shares: &[f64]| -> f64 {
-                let terms = person.iter().zip(shares);
-                terms.map(|(n, s)| n * s.ln()).sum()
-            };
-            let as_honest = (1.0 - bot_share).ln() + log(&honest);
-            let as_bots: Vec<f64> = bots
+            let log = |table: &[f64]| -> f64 { person.iter().zip(table).map(|(n, l)| n * l).sum() };
+            let as_honest = (1.0 - bot_share).ln() + log(&pooled) + honest_kinds.log(person);
+            let as_bots: Vec<f64> = tables
+                .bots
                 .iter()
-                .map(|b| (bot_share * b.weight).ln() + log(&b.shares))
+                .zip(&bot_kinds)
+                .map(|(bot, table)| (bot_share * bot.weight).ln() + log(table))
                 .collect();
             let total = log_sum_exp(as_bots.iter().copied().chain([as_honest]));
             let is_honest = (as_honest - total).exp();
@@ -114,31 +126,40 @@ pub fn estimate_tables(
             for (count, log) in bot_people.iter_mut().zip(&as_bots) {
                 *count += (log - total).exp();
             }
+            for (sum, tilt) in by_tilt.iter_mut().zip(&tilted) {
+                *sum += is_honest * tilt.log(person);
+            }
         }
-        let new = normalised(&honest_counts);
-        let change = new.iter().zip(&honest).map(|(a, b)| (a - b).abs());
-        converged = change.fold(0.0, f64::max) < 1e-6;
-        honest = new;
+        let honest = normalised(&honest_counts);
+        let change = honest
+            .iter()
+            .zip(&tables.honest)
+            .map(|(a, b)| (a - b).abs());
+        let best = (0..TILTS.len()).max_by(|&a, &b| by_tilt[a].total_cmp(&by_tilt[b]));
+        let tilt = best.map_or(shipped.tilt, |place| TILTS[place]);
+        converged = change.fold(0.0, f64::max) < 1e-6 && tilt == tables.tilt;
+        tables.honest = honest;
+        tables.tilt = tilt;
         let all_bots: f64 = bot_people.iter().sum();
         bot_share = all_bots / (all_bots + honest_people);
-        for (bot, people) in bots.iter_mut().zip(bot_people) {
+        for (bot, people) in tables.bots.iter_mut().zip(bot_people) {
             bot.weight = people / all_bots;
         }
     }
     // A kind that was not met may still come.
-    for (bot, before) in bots.iter_mut().zip(&shipped.bots) {
+    for (bot, before) in tables.bots.iter_mut().zip(&shipped.bots) {
         bot.weight = f64::midpoint(bot.weight, before.weight);
     }
     Ok(Estimation::Estimated {
-        tables: Tables {
-            honest,
-            bots,
-            estimated: true,
-        },
+        tables,
         bot_share,
         passes,
         converged,
     })
+}
+
+fn logs(shares: &[f64]) -> Vec<f64> {
+    shares.iter().map(|s| s.ln()).collect()
 }
 
 /// One annotator's controls per bin.

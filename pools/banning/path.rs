@@ -130,7 +130,7 @@ pub fn path(rule: &Rule, history: &History, context: &Context) -> Result<Path, E
             else {
                 return Ok(path);
             };
-            let mut counts = vec![0.0; tables.honest.len()];
+            let (mut bots, mut honest) = (tables.bot_kinds(), tables.honest_kinds(tables.tilt));
             let mut total = 0.0;
             for j in judged() {
                 let (bin, plain) = match (&question.scale, j.error, j.correct) {
@@ -142,11 +142,8 @@ pub fn path(rule: &Rule, history: &History, context: &Context) -> Result<Path, E
                     }
                     _ => continue,
                 };
-                if let Some(count) = counts.get_mut(bin) {
-                    *count += 1.0;
-                }
                 total += plain;
-                let ratio = tables.log_likelihood_ratio(&counts);
+                let ratio = bots.push(bin) - honest.push(bin);
                 let n = path.statistic.len() + 1;
                 path.push(j.sequence, ratio, odds.ln(), total / n as f64);
             }

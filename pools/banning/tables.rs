@@ -20,8 +20,8 @@ pub const EDGES: [f64; 10] = [
 ];
 
 /// Honest errors before rounding, as weights and standard deviations (shares of the scale's width) of normal
-/// distributions around 0: fitted to the default honest crowd of [`crate::simulation`] on truths of 1 to 80 years; a
-/// test fits it again.
+/// distributions around 0, fitted by EM to the default honest crowd of [`crate::simulation`] on truths of 1 to 80 years; a
+/// test compares the table with that crowd.
 const HONEST_ERRORS: [(f64, f64); 3] = [
     (0.194, 5.36 / 120.0),
     (0.720, 8.73 / 120.0),
@@ -32,7 +32,7 @@ const HONEST_ERRORS: [(f64, f64); 3] = [
 const HONEST_WRONG: f64 = 0.06;
 
 /// Honest annotators by quality: their share, and the direction in which the pooled table is tilted.
-const TILTS: [(f64, f64); 3] = [(0.25, -1.0), (0.5, 0.0), (0.25, 1.0)];
+const QUALITIES: [(f64, f64); 3] = [(0.25, -1.0), (0.5, 0.0), (0.25, 1.0)];
 
 /// Tilt in log-odds between the first and the last bin of |error|: a weaker annotator's MAE is a quarter larger.
 const NUMBER_TILT: f64 = 1.8;
@@ -48,6 +48,9 @@ const LEAST_SHARE: f64 = 1e-3;
 pub struct Tables {
     /// Honest annotators, pooled.
     pub honest: Vec<f64>,
+    /// How much honest annotators differ. The pooled table alone takes the weaker of them for half a bot, so a quarter each
+    /// have the table tilted to smaller and to larger errors: `honest_j(b) ∝ honest(b) · exp(±tilt · b / last bin)`.
+    pub tilt: f64,
     /// Kinds of bots. An annotator who is a bot is one kind for good.
     pub bots: Vec<Bot>,
     /// Whether these came from a campaign's own controls rather than with the program.
@@ -79,6 +82,7 @@ impl Tables {
                 let bots = number_bots(scale, &truths, &honest);
                 Self {
                     honest,
+                    tilt: NUMBER_TILT,
                     bots,
                     estimated: false,
                 }
@@ -87,6 +91,7 @@ impl Tables {
                 let wrong = 1.0 - 1.0 / scale.labels.len().max(2) as f64;
                 Self {
                     honest: vec![1.0 - HONEST_WRONG, HONEST_WRONG],
+                    tilt: CHOICE_TILT,
                     bots: vec![Bot {
                         name: "guesses among the labels".into(),
                         weight: 1.0,
@@ -99,34 +104,55 @@ impl Tables {
     }
 
     /// Natural logarithm of how much more probable the answers counted per bin are from a bot than from an honest
-    /// annotator: `ln Σ_k weight_k Π_b bot_k(b)^count_b − ln Σ_j share_j Π_b honest_j(b)^count_b`.
-    ///
-    /// Honest annotators differ: the pooled table alone takes the weaker of them for half a bot. So `honest_j` are a better,
-    /// a typical and a weaker one, the pooled table tilted (`honest_j(b) ∝ honest(b) · exp(tilt_j · b)`). No answers: 0.
-    /// Counts beyond the bins are ignored.
+    /// annotator: `ln Σ_k weight_k Π_b bot_k(b)^count_b − ln Σ_j share_j Π_b honest_j(b)^count_b`, where `honest_j` are a
+    /// better, a typical and a weaker annotator (see [`Tables::tilt`]). No answers: 0. Counts beyond the bins are ignored.
     pub fn log_likelihood_ratio(&self, counts: &[f64]) -> f64 {
+        self.bot_kinds().log(counts) - self.honest_kinds(self.tilt).log(counts)
+    }
+
+    /// The bots' side, relative to the pooled honest table.
+    pub(super) fn bot_kinds(&self) -> Mixture {
+        let kinds = self.bots.iter().map(|bot| {
+            let ratios = bot.shares.iter().zip(&self.honest);
+            (bot.weight.ln(), ratios.map(|(b, h)| (b / h).ln()).collect())
+        });
+        Mixture(kinds.collect())
+    }
+
+    /// The side of honest annotators who differ by this tilt, relative to the pooled honest table.
+    pub(super) fn honest_kinds(&self, tilt: f64) -> Mixture {
         let steps = self.honest.len().max(2) as f64 - 1.0;
-        let reach = if self.honest.len() == 2 {
-            CHOICE_TILT
-        } else {
-            NUMBER_TILT
-        };
-        // The pooled table is common to both sides: relative to it, an honest annotator's likelihood is the tilt's alone.
-        let honest = TILTS.iter().map(|(share, direction)| {
-            let tilt = |bin: usize| direction * reach * bin as f64 / steps;
+        let kinds = QUALITIES.iter().map(|(share, direction)| {
+            let tilt = |bin: usize| direction * tilt * bin as f64 / steps;
             let bins = self.honest.iter().enumerate();
             let total: f64 = bins.map(|(bin, h)| h * tilt(bin).exp()).sum();
-            let terms = counts.iter().zip(&self.honest).enumerate();
-            share.ln()
-                + terms
-                    .map(|(bin, (n, _))| n * (tilt(bin) - total.ln()))
-                    .sum::<f64>()
+            let logs = (0..self.honest.len()).map(|bin| tilt(bin) - total.ln());
+            (share.ln(), logs.collect())
         });
-        let bots = self.bots.iter().map(|bot| {
-            let terms = counts.iter().zip(&bot.shares).zip(&self.honest);
-            bot.weight.ln() + terms.map(|((n, b), h)| n * (b / h).ln()).sum::<f64>()
+        Mixture(kinds.collect())
+    }
+}
+
+/// Kinds of annotators: logarithm of each one's share, and its log-probability ratio per bin to some common table.
+#[derive(Debug, Clone)]
+pub(super) struct Mixture(Vec<(f64, Vec<f64>)>);
+
+impl Mixture {
+    /// Log-probability ratio of answers counted per bin, from somebody who is one of the kinds.
+    pub(super) fn log(&self, counts: &[f64]) -> f64 {
+        let kinds = self.0.iter().map(|(share, bins)| {
+            let terms = counts.iter().zip(bins).map(|(n, log)| n * log);
+            share + terms.sum::<f64>()
         });
-        log_sum_exp(bots) - log_sum_exp(honest)
+        log_sum_exp(kinds)
+    }
+
+    /// Takes in one more answer, and gives the log-probability ratio of all so far. A bin beyond the last changes nothing.
+    pub(super) fn push(&mut self, bin: usize) -> f64 {
+        for (sum, bins) in &mut self.0 {
+            *sum += bins.get(bin).copied().unwrap_or(0.0);
+        }
+        log_sum_exp(self.0.iter().map(|kind| kind.0))
     }
 }
 
@@ -255,6 +281,10 @@ mod tests {
         let by_hand = (0.5f64.powi(5) / mixed).ln();
         assert!((tables.log_likelihood_ratio(&[2.0, 3.0]) - by_hand).abs() < 1e-4);
         assert!(tables.log_likelihood_ratio(&[0.0, 0.0]).abs() < 1e-12);
+        // One by one as all at once.
+        let (mut bots, mut honest) = (tables.bot_kinds(), tables.honest_kinds(tables.tilt));
+        let steps = [1, 0, 1, 1, 0].map(|bin| bots.push(bin) - honest.push(bin));
+        assert!((steps[4] - by_hand).abs() < 1e-4);
     }
 
     #[test]

@@ -23,7 +23,6 @@ pub struct Arrival {
 #[derive(Debug, Clone)]
 pub struct Arrivals {
     dice: Dice,
-    /// Per annotator: median seconds on a suite, suites per round, suites done in this round, rounds begun.
     people: Vec<Person>,
     /// Next moments, milliseconds, with the annotator: equal moments go to the lower index.
     queue: BinaryHeap<Reverse<(u64, u32)>>,
@@ -33,8 +32,11 @@ pub struct Arrivals {
 
 #[derive(Debug, Clone)]
 struct Person {
+    /// Per suite.
     median_seconds: f64,
+    /// Per round.
     suites: u32,
+    /// In this round.
     done: u32,
     retired: bool,
 }

@@ -168,9 +168,9 @@ fn each_kind_behaves_as_named() {
             given.unwrap().0[0].number().unwrap()
         });
         if who.age < 26 {
-            young.push(mean(given))
+            young.push(mean(given));
         } else if who.age > 40 {
-            old.push(mean(given))
+            old.push(mean(given));
         }
     }
     assert!(mean(old) > mean(young) + 1.0);

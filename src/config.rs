@@ -7,7 +7,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use veche_analysis::aggregation::{ChoiceMethod, NumberMethod, NumberSettings};
+use veche_analysis::aggregation::{ChoiceMethod, NumberMethod};
 use veche_pools::{
     ChoiceScale, Mix, NumberScale, Question, Scale,
     banning::{Context, Policy, Rule},
@@ -353,8 +353,8 @@ impl Project {
         for (name, method) in &campaign.aggregate.method {
             let question = questions.iter().find(|q| &q.name == name).map(|q| &q.scale);
             let ok = match question {
-                Some(Scale::Number(_)) => NumberMethod::from_name(method, &NumberSettings::default()).is_some(),
-                _ => ChoiceMethod::from_name(method).is_some(),
+                Some(Scale::Number(_)) => NumberMethod::from_name(method).is_ok(),
+                _ => ChoiceMethod::from_name(method).is_ok(),
             };
             if !ok {
                 return at(problem(format!("[aggregate.method] {name}: no such method for this kind of question"))

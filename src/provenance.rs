@@ -2,7 +2,11 @@
 
 use crate::{Problem, Result, files::write_atomically, problem};
 use serde::{Deserialize, Serialize};
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 /// The origin of a result. No time and no host: the same inputs give the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +48,14 @@ impl Provenance {
     pub fn with_file(mut self, path: &Path) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
         let mut file = File::open(path).map_err(|e| Problem::io("read", path, &e))?;
-        io::copy(&mut file, &mut hasher).map_err(|e| Problem::io("read", path, &e))?;
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let n = file.read(&mut buffer).map_err(|e| Problem::io("read", path, &e))?;
+            if n == 0 {
+                break;
+            }
+            hasher.update(&buffer[..n]);
+        }
         self.inputs.push(Input { path: path.display().to_string(), blake3: hasher.finalize().to_hex().to_string() });
         Ok(self)
     }

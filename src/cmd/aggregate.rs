@@ -9,7 +9,7 @@ use crate::{
     problem,
     study::Study,
 };
-use polars::prelude::{Column, NamedFrom};
+use polars::prelude::Column;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use veche_pools::{Scale, banning::Policy};

@@ -1,7 +1,7 @@
 //! `veche init`: a commented campaign.toml.
 
 use crate::{Problem, Result, config, files::write_atomically, problem};
-use std::{fs, path::PathBuf};
+use std::{fs, io::Write, path::PathBuf};
 
 const TEMPLATE: &str = include_str!("campaign.toml");
 

@@ -2,7 +2,7 @@
 
 use crate::{Problem, Result, cli::Cli, files::write_atomically};
 use clap::CommandFactory;
-use std::{fs, path::PathBuf};
+use std::{fs, io::Write, path::PathBuf};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use super::input::{RuleArgs, VotesArgs, need_truth};
 use crate::{Problem, Result, files::write_atomically, study::Study};
 use serde::Serialize;
 use std::path::PathBuf;
-use veche_analysis::scoring::{ScoreSettings, choice, number};
+use veche_analysis::scoring::{ScoreSettings, Shrinkage, choice, number};
 use veche_pools::{Scale, banning::Verdict};
 
 /// Each annotator's error on controls: n, mean absolute error, bias, 95 % interval, verdict
@@ -127,8 +127,7 @@ pub fn scores(study: &Study, question: usize, verdicts: &[Verdict]) -> Result<Ve
         Scale::Choice(_) => {
             let table = study.choice_votes(question, |_| true)?;
             let truth = study.true_choices(question);
-            let n = study.n_labels(question) as u32;
-            let scores = choice::scores(&table, &truth, n, &ScoreSettings::default())?;
+            let scores = choice::scores(&table, &truth, Shrinkage::EmpiricalBayes, 0.95)?;
             for (row, score) in rows.iter_mut().zip(&scores.annotators) {
                 if let Some(score) = score {
                     row.n = score.n;

@@ -25,7 +25,11 @@ use std::{
 use veche_pools::{
     Content, Item, PixelBox, Role, TaskName,
     controls::{Deck, Strata, choose_evenly},
-    generation::{CONTROL, ITEM, Naming, rounds, task_names},
+    generation::{
+        Naming,
+        names::{CONTROL, ITEM},
+        rounds, task_names,
+    },
     random,
     secrecy::{Leak, leak},
 };

@@ -259,9 +259,9 @@ pub fn write_suites(dir: &Path, suites: &StoredSuites) -> Result<()> {
                 Column::new("task".into(), tasks),
             ])
         };
-        let run = || -> PolarsResult<()> {
+        let mut run = || -> PolarsResult<()> {
             let schema = frame(0, 0)?.schema().clone();
-            let writer = ParquetWriter::new(&mut *file).batched(&schema)?;
+            let mut writer = ParquetWriter::new(&mut *file).batched(&schema)?;
             let step = 150_000;
             for from in (0..suites.len()).step_by(step) {
                 writer.write_batch(&frame(from, (from + step).min(suites.len()))?)?;

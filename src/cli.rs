@@ -20,6 +20,7 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
 pub enum Command {
     /// Run the whole loop on generated pictures, or on your own
     Demo(cmd::demo::Args),

@@ -135,6 +135,9 @@ pub struct ControlsEntry {
     /// Column with the true answer, by question.
     #[serde(default)]
     pub truth: BTreeMap<String, String>,
+    /// Whether a control may lack the truth of some questions, and serves for the others.
+    #[serde(default)]
+    pub partial: bool,
     /// Other spellings of labels, by question: `values.sex = { M = "male", F = "female" }`.
     #[serde(default)]
     pub values: BTreeMap<String, BTreeMap<String, String>>,

@@ -77,6 +77,14 @@ impl Dir {
         serde_json::from_str(&self.ok(args)).unwrap()
     }
 
+    /// For every task of a campaign's pool whether it is a control.
+    pub fn roles(&self, campaign: &str) -> std::collections::BTreeMap<String, bool> {
+        let questions = veche::config::Project::open(&self.join(campaign)).unwrap().questions;
+        let pool = self.join(campaign).join("pool");
+        let pool = veche::pool::StoredPool::read(&pool, &questions).unwrap();
+        (0..pool.len()).map(|i| (pool.names[i].to_string(), pool.is_control(i))).collect()
+    }
+
     /// All files below the folder with their content, to see that nothing was written.
     pub fn snapshot(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();

@@ -5,6 +5,7 @@ use std::{fs, io::Write, path::PathBuf, process::Command as Process, time::Insta
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
+#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
 pub enum Command {
     Pool(Pool),
     #[command(hide = true)]

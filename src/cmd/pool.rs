@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 /// What to do with the pool.
 #[derive(Debug, clap::Subcommand)]
+#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
 pub enum Command {
     Build(Build),
     Export(Export),

@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 /// What to do with votes.
 #[derive(Debug, clap::Subcommand)]
+#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
 pub enum Command {
     Import(Import),
     Export(Export),

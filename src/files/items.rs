@@ -42,7 +42,12 @@ struct Layout<'a> {
     values: BTreeMap<String, BTreeMap<String, String>>,
     /// Rows whose every truth is missing are other people in the photo (MiVOLO's files), not controls.
     skip_unlabelled: bool,
+    /// A row may lack the truth of some questions.
+    partial: bool,
 }
+
+/// What people write where a truth is missing.
+const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "none"];
 
 /// Reads the items of a campaign. Their truths are filled only from `simulated_truth`, for simulations.
 pub fn read_items(entry: &ItemsEntry, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
@@ -69,6 +74,7 @@ pub fn read_items(entry: &ItemsEntry, questions: &[Question], skips: &mut Skippe
         truth: entry.simulated_truth.clone(),
         values: BTreeMap::new(),
         skip_unlabelled: false,
+        partial: true,
     };
     let items = read_table(&layout, questions, skips)?;
     if items.items.is_empty() {
@@ -109,6 +115,7 @@ pub fn read_controls(entry: &ControlsEntry, questions: &[Question], skips: &mut 
         truth,
         values,
         skip_unlabelled: entry.preset == Some(Preset::Mivolo),
+        partial: entry.partial,
     };
     if entry.source.is_dir() {
         return problem("controls come from a table with their true answers, and this is a folder")
@@ -284,6 +291,8 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
     let folder = layout.pictures.map(Path::to_path_buf).unwrap_or_else(|| {
         layout.source.parent().map(Path::to_path_buf).unwrap_or_default()
     });
+    // All bad rows are found before the first is an error, so that its message can name the others.
+    let mut found = Skipped::lenient();
     let mut result = Items::default();
     let mut seen: HashMap<String, u64> = HashMap::new();
     for row in table.rows() {
@@ -292,7 +301,7 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(p) => {
-                skips.take(Box::new(p.file(layout.source).row(row.number())))?;
+                found.take(p.file(layout.source).row(row.number()))?;
                 continue;
             }
         };
@@ -302,7 +311,7 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
                 .row(row.number())
                 .value(&item.id)
                 .hint(format!("it is also in row {first}: delete one, or name a unique `id` column"));
-            skips.take(Box::new(p))?;
+            found.take(p)?;
             continue;
         }
         seen.insert(item.id.clone(), row.number());
@@ -312,6 +321,23 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
             result.truths.push(answers);
         }
     }
+    if let Some(reason) = found.reasons().first()
+        && !skips.is_lenient()
+    {
+        let mut first = reason.examples[0].clone();
+        if found.rows() > 1 {
+            let rows = |r: &super::skipped::Reason| {
+                let rows: Vec<String> =
+                    r.examples.iter().filter_map(|p| p.row).map(|n| n.to_string()).collect();
+                let more = if r.rows as usize > rows.len() { " …" } else { "" };
+                format!("{} in row {}{more}", r.what, rows.join(", "))
+            };
+            let all: Vec<String> = found.reasons().iter().map(rows).collect();
+            first.what = format!("{} bad rows: {}", found.rows(), all.join("; "));
+        }
+        return first.fail();
+    }
+    skips.absorb(found);
     Ok(result)
 }
 
@@ -336,11 +362,14 @@ fn read_row(
 ) -> Result<ReadRow, Problem> {
     let cell = |c: &Option<Cell>| c.as_ref().map(|c| c.text(row)).filter(|t| !t.is_empty());
     let mut answers = vec![None; reading.questions.len()];
+    let mut missing = Vec::new();
     for ((question, column), answer) in reading.questions.iter().zip(reading.truth).zip(&mut answers) {
         let Some(column) = *column else { continue };
         let raw = row.get(column).trim();
         // −1 is how MiVOLO's files say "unknown".
-        if raw.is_empty() || raw.eq_ignore_ascii_case("nan") || (reading.layout.skip_unlabelled && raw == "-1") {
+        let unlabelled = reading.layout.skip_unlabelled && raw.parse() == Ok(-1.0);
+        if unlabelled || MISSING.iter().any(|m| raw.eq_ignore_ascii_case(m)) {
+            missing.push(column);
             continue;
         }
         let spelled = reading.layout.values.get(&question.name).and_then(|m| m.get(raw));
@@ -356,15 +385,20 @@ fn read_row(
         })?;
         *answer = Some(read);
     }
-    if reading.has_truth && answers.iter().all(Option::is_none) {
-        if reading.layout.skip_unlabelled {
-            return Ok(None);
-        }
-        let columns: Vec<&str> =
-            reading.truth.iter().flatten().map(|&c| table.columns()[c].as_str()).collect();
+    let known = answers.iter().any(Option::is_some);
+    if reading.has_truth && !known && reading.layout.skip_unlabelled {
+        return Ok(None);
+    }
+    if let Some(&column) = missing.first()
+        && !(reading.layout.partial && known)
+    {
         return Err(problem("the truth is missing")
-            .column(columns.join(", "))
-            .hint("fill it in, or leave the row out with --skip-bad-rows"));
+            .column(table.columns()[column].clone())
+            .value(row.get(column))
+            .hint(
+                "fill it in, leave the row out with --skip-bad-rows, or set partial = true under [controls] if it serves \
+                 for the other questions",
+            ));
     }
     let (content, name) = if let Some(path) = cell(path) {
         (Content::File(reading.folder.join(&path).to_string_lossy().into_owned()), path)

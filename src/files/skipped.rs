@@ -73,6 +73,11 @@ impl Skipped {
         Ok(())
     }
 
+    /// Whether problems are counted instead of being errors.
+    pub fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
     /// Rows left out altogether.
     pub fn rows(&self) -> u64 {
         self.reasons.iter().map(|r| r.rows).sum()

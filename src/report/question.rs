@@ -10,7 +10,8 @@ use super::data::{
     MethodRow, QuestionReport, Value, Verdict,
 };
 use super::format::{
-    NONE, count, decimals, label_decimals, number, percent, plural, share, signed, with_unit,
+    NONE, count, decimals, interval, label_decimals, level, number, percent, plural, signed,
+    with_unit,
 };
 
 /// Rows of the annotators' table beyond which only the worst and the most active are shown.
@@ -150,7 +151,7 @@ fn labels_block(
     if let Some(width) = labels.interval_width_median {
         text.push(format!(
             "Half of the labels have a {} interval narrower than {}.",
-            percent(labels.level),
+            level(labels.level),
             with_unit(&number(width, label_decimals([width])), w.unit)
         ));
     }
@@ -221,9 +222,9 @@ fn examples_block(
         let label = w.label(&item.label, d);
         let mut facts = vec![Fact::new("label", &label)];
         if let Some((low, high)) = item.interval {
-            let text = format!("{} to {}", number(low, d), number(high, d));
+            let text = interval(&number(low, d), &number(high, d));
             facts.push(Fact::new(
-                &format!("{} interval", percent(examples.level)),
+                &format!("{} interval", level(examples.level)),
                 text,
             ));
         }
@@ -293,13 +294,14 @@ pub(crate) fn forest(data: &BakeOff, kind: &Kind, title: &str) -> Forest {
         best: i == 0,
     });
     let x = if w.choice {
-        Axis::share("share of labels that are right (more is better)")
+        Axis::share("share of labels that are right")
     } else {
-        Axis::new("mean absolute error of the labels (less is better)", w.unit)
+        Axis::new("mean absolute error", w.unit)
     };
     Forest {
         title: title.into(),
         x,
+        more_is_better: w.choice,
         rows: rows.collect(),
     }
 }
@@ -340,7 +342,7 @@ fn methods_block(
         if let Some((low, high)) = best.interval {
             sentence += &format!(
                 " ({} interval {} to {})",
-                percent(data.level),
+                level(data.level),
                 w.error(low, d),
                 w.error(high, d)
             );
@@ -435,7 +437,7 @@ fn interval_cell(interval: Option<(f64, f64)>, text: impl Fn(f64) -> String) -> 
     let width = interval.map(|(low, high)| high - low);
     Cell::number(width, |_| {
         interval.map_or_else(String::new, |(low, high)| {
-            format!("{} – {}", text(low), text(high))
+            self::interval(&text(low), &text(high))
         })
     })
 }
@@ -512,7 +514,7 @@ fn annotators_block(data: &Annotators, w: &Words<'_>, id: String, easel: &mut Ea
     }
     columns.push("#votes");
     if seconds {
-        columns.push("#median seconds");
+        columns.push("#seconds");
     }
     columns.extend(["verdict", "evidence"]);
     let caption = if w.choice || w.unit.is_empty() {
@@ -539,12 +541,14 @@ fn annotators_block(data: &Annotators, w: &Words<'_>, id: String, easel: &mut Ea
         let (word, class) = match row.verdict {
             Verdict::Kept => ("✓ kept", "good"),
             Verdict::Banned => ("✗ banned", "bad"),
-            Verdict::TooFewControls => ("– too few controls", "soft"),
+            Verdict::TooFewControls => ("– too few", "soft"),
         };
         let mut verdict = Cell::text(word);
         verdict.class = class;
         cells.push(verdict);
-        cells.push(Cell::text(&row.evidence));
+        let mut evidence = Cell::text(&row.evidence);
+        evidence.class = "long";
+        cells.push(evidence);
         table.row(false, cells);
     }
     Block {
@@ -604,7 +608,7 @@ fn hard_card(control: &HardControl, w: &Words<'_>, easel: &mut Easel) -> Picture
         facts.push(Fact::new("wrong", percent(control.error)));
     } else {
         facts.push(Fact::new(
-            "mean error",
+            "error",
             with_unit(&number(control.error, d), w.unit),
         ));
         if let Some(bias) = control.bias {
@@ -655,13 +659,8 @@ pub(crate) fn headline(data: &QuestionReport) -> Option<(String, String, String)
     );
     let note = format!(
         "{} interval {interval}; method {}",
-        percent(bake_off.level),
+        level(bake_off.level),
         row.method
     );
     Some((name, w.error_with_unit(row.value, d), note))
-}
-
-/// Votes per item and the share banned, as notes below the counts at the top.
-pub(crate) fn banned_note(banned: u64, annotators: u64) -> String {
-    format!("{} of the annotators", share(banned, annotators))
 }

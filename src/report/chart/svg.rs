@@ -67,11 +67,17 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
             'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.95,
             c if c.is_ascii_digit() => 0.6,
             c if c.is_uppercase() => 0.72,
+            '★' | '✓' | '…' => 1.0,
             c if (c as u32) >= 0x2e80 => 1.05,
             _ => 0.58,
         })
         .sum();
     em * size
+}
+
+/// The same for text in bold.
+pub(crate) fn bold_width(text: &str, size: f64) -> f64 {
+    text_width(text, size) * 1.12
 }
 
 /// A text cut to about `width` with an ellipsis; the full text belongs into a title.

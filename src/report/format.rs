@@ -90,6 +90,18 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{}\u{202f}%", number(percent, decimals))
 }
 
+/// The level of an interval: `95 %`, with a decimal only where it has one.
+pub(crate) fn level(share: f64) -> String {
+    let percent = share * 100.0;
+    let whole = (percent - percent.round()).abs() < 1e-6;
+    format!("{}\u{202f}%", number(percent, usize::from(!whole)))
+}
+
+/// An interval: `17.8 – 26.6`.
+pub(crate) fn interval(low: &str, high: &str) -> String {
+    format!("{low}\u{202f}–\u{202f}{high}")
+}
+
 /// `part` of `whole` in per cent; a dash if `whole` is 0.
 pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -152,6 +164,10 @@ mod tests {
     #[test]
     fn shares_are_per_cent() {
         assert_eq!(percent(0.1234), "12.3\u{202f}%");
+        assert_eq!(
+            [0.95, 0.9, 0.995].map(level),
+            ["95\u{202f}%", "90\u{202f}%", "99.5\u{202f}%"]
+        );
         assert_eq!(percent(1.0), "100\u{202f}%");
         assert_eq!(percent(0.0004), "0.04\u{202f}%");
         assert_eq!(plural(1, "vote", "votes"), "1\u{a0}vote");

@@ -4,6 +4,7 @@
 //! The page is one file that asks the network for nothing, and its policy forbids it to.
 
 mod blocks;
+mod cards;
 pub mod chart;
 mod data;
 mod format;

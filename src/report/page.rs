@@ -3,8 +3,8 @@
 use super::blocks::{Cell, Easel, SIMULATED, Section, Table, left_out, progress, secrecy};
 use super::chart::{CHART_CSS, WIDE};
 use super::data::{Annotators, BakeOff, Kind, Provenance, ReportData};
-use super::format::{count, number};
-use super::question::{annotators_histogram, banned_note, forest, headline, question};
+use super::format::{count, share};
+use super::question::{annotators_histogram, forest, headline, question};
 use base64::Engine as _;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
@@ -104,20 +104,13 @@ fn cards(data: &ReportData) -> Vec<Card> {
         note,
         wide: false,
     };
-    let per_item = match totals.items {
-        0 => String::new(),
-        items => format!(
-            "{} per item and control",
-            number(totals.votes as f64 / (items + totals.controls) as f64, 1)
-        ),
-    };
     let banned = match totals.annotators {
         0 => String::new(),
-        all => banned_note(totals.banned, all),
+        all => format!("{} of all", share(totals.banned, all)),
     };
     let mut cards = vec![
         card("items", totals.items, String::new()),
-        card("votes", totals.votes, per_item),
+        card("votes", totals.votes, String::new()),
         card("annotators", totals.annotators, String::new()),
         card("banned", totals.banned, banned),
         card("controls", totals.controls, String::new()),

@@ -278,10 +278,8 @@ fn simulated_votes_are_marked_at_the_top_below_every_block_and_in_every_chart() 
     assert!(html.contains("SIMULATED ANNOTATORS"));
     let charts = html.matches("chart wide").count() + html.matches("chart narrow").count();
     assert_eq!(html.matches(">simulated annotators</text>").count(), charts);
-    assert_eq!(
-        html.matches("class=\"made\"").count(),
-        html.matches("class=\"tag\"").count() + 1
-    );
+    // Where no chart says it, the caption does: examples, hardest controls twice, secrecy.
+    assert_eq!(html.matches("class=\"tag\"").count(), 4);
     assert!(bakeoff_svg(&bake_off(), &Kind::default(), "t", true).contains("simulated"));
     data.simulated = false;
     let html = page(&data);
@@ -297,7 +295,7 @@ fn pictures_as_files_stand_alone() {
     assert!(svg.contains("prefers-color-scheme:dark") && svg.contains("★ exp-mae"));
     assert_nested(&svg);
     let svg = annotators_svg(&annotators(236, false, &mut Dice(1)), &kind, false);
-    assert!(svg.contains("ban above\u{a0}13.00"), "{svg}");
+    assert!(svg.contains("ban above\u{a0}13<"), "{svg}");
     assert_nested(&svg);
 }
 
@@ -305,13 +303,9 @@ fn pictures_as_files_stand_alone() {
 fn the_best_method_comes_first_for_numbers_and_for_choices() {
     let html = page(&sample(&[], 30));
     let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text}"));
-    assert!(
-        html.contains(
-            "exp-mae has the smallest error: 4.60\u{a0}years (95.0\u{202f}% interval 4.27 to 4.94)"
-        ) || html.contains(
-            "exp-mae has the smallest error: 4.60\u{a0}years (95\u{202f}% interval 4.27 to 4.94)"
-        )
-    );
+    assert!(html.contains(
+        "exp-mae has the smallest error: 4.60\u{a0}years (95\u{202f}% interval 4.27 to 4.94)"
+    ));
     assert!(at("exp-mae (used)</th>") < at(">median</th>"));
     assert!(html.contains("control-accuracy is most often right"));
     assert!(
@@ -321,6 +315,7 @@ fn the_best_method_comes_first_for_numbers_and_for_choices() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)]
 #[ignore = "writes a page to look at: VECHE_SAMPLE=out.html [VECHE_PHOTOS=folder]"]
 fn a_page_to_look_at() {
     let out = std::env::var("VECHE_SAMPLE").unwrap();

@@ -1,25 +1,26 @@
 //! The section of one question: labels, examples, methods, annotators, hard controls, further pictures.
 
-use super::blocks::{Block, Cell, Easel, Fact, PictureCard, Section, Table};
+use super::blocks::{Block, Cell, Easel, Section, Table};
+use super::cards::{examples_block, hardest_block};
 use super::chart::{
-    Axis, Bar, Bars, Bins, Chart, Forest, ForestRow, Histogram, HistogramGroup, Mark, MarkKind,
-    mini_interval,
+    Axis, Bar, Bars, Chart, Forest, ForestRow, Histogram, HistogramGroup, Mark, MarkKind,
 };
 use super::data::{
-    AnnotatorRow, Annotators, BakeOff, ChoiceCount, Examples, HardControl, Hardest, Kind, Labels,
-    MethodRow, QuestionReport, Value, Verdict,
+    AnnotatorRow, Annotators, BakeOff, ChoiceCount, Kind, Labels, MethodRow, QuestionReport, Value,
+    Verdict,
 };
 use super::format::{
-    NONE, count, decimals, label_decimals, number, percent, plural, share, signed, with_unit,
+    NONE, count, decimals, interval, label_decimals, level, number, percent, plural, signed,
+    with_unit,
 };
 
 /// Rows of the annotators' table beyond which only the worst and the most active are shown.
 const ANNOTATORS_SHOWN: usize = 200;
 
 /// How one question's errors and labels are written.
-struct Words<'a> {
-    choice: bool,
-    unit: &'a str,
+pub(crate) struct Words<'a> {
+    pub(crate) choice: bool,
+    pub(crate) unit: &'a str,
 }
 
 impl Words<'_> {
@@ -54,7 +55,7 @@ impl Words<'_> {
         with_unit(&self.error(value, decimals), unit)
     }
 
-    fn label(&self, value: &Value, decimals: usize) -> String {
+    pub(crate) fn label(&self, value: &Value, decimals: usize) -> String {
         match value {
             Value::Number(v) => with_unit(&number(*v, decimals), self.unit),
             Value::Label(label) => label.clone(),
@@ -150,7 +151,7 @@ fn labels_block(
     if let Some(width) = labels.interval_width_median {
         text.push(format!(
             "Half of the labels have a {} interval narrower than {}.",
-            percent(labels.level),
+            level(labels.level),
             with_unit(&number(width, label_decimals([width])), w.unit)
         ));
     }
@@ -186,7 +187,12 @@ fn labels_block(
     }
 }
 
-fn choice_bars(title: &str, counted: &str, counts: &[ChoiceCount], truth: Option<&str>) -> Bars {
+pub(crate) fn choice_bars(
+    title: &str,
+    counted: &str,
+    counts: &[ChoiceCount],
+    truth: Option<&str>,
+) -> Bars {
     let bars = counts.iter().map(|c| Bar {
         name: if truth == Some(c.label.as_str()) {
             format!("{} ✓", c.label)
@@ -201,67 +207,6 @@ fn choice_bars(title: &str, counted: &str, counts: &[ChoiceCount], truth: Option
         counted: counted.into(),
         parts: vec![counted.into()],
         bars: bars.collect(),
-    }
-}
-
-fn examples_block(
-    examples: &Examples,
-    w: &Words<'_>,
-    range: Option<(f64, f64)>,
-    id: String,
-    easel: &mut Easel,
-) -> Block {
-    let axis = Axis::new("", w.unit);
-    let mut cards = Vec::new();
-    for item in &examples.items {
-        let d = match item.label {
-            Value::Number(v) => label_decimals([v]),
-            Value::Label(_) => 0,
-        };
-        let label = w.label(&item.label, d);
-        let mut facts = vec![Fact::new("label", &label)];
-        if let Some((low, high)) = item.interval {
-            let text = format!("{} to {}", number(low, d), number(high, d));
-            facts.push(Fact::new(
-                &format!("{} interval", percent(examples.level)),
-                text,
-            ));
-        }
-        if let Some(confidence) = item.confidence {
-            facts.push(Fact::new("confidence", percent(confidence)));
-        }
-        facts.push(Fact::new("votes", count(item.votes)));
-        let chart = match (&item.label, range) {
-            (Value::Number(v), Some(range)) if v.is_finite() => easel.mini(mini_interval(
-                &format!("Label of {}", item.name),
-                &axis,
-                *v,
-                item.interval,
-                range,
-                180.0,
-            )),
-            _ => None,
-        };
-        cards.push(PictureCard {
-            name: item.name.clone(),
-            src: item.picture.as_ref().map_or("", |p| p.uri()).to_owned(),
-            alt: format!("Item {}, labelled {label}", item.name),
-            facts,
-            chart,
-        });
-    }
-    let text = if examples.chosen.is_empty() {
-        Vec::new()
-    } else {
-        vec![examples.chosen.clone()]
-    };
-    Block {
-        id,
-        heading: "Examples".into(),
-        text,
-        cards,
-        made: Some(examples.made.clone()),
-        ..Block::default()
     }
 }
 
@@ -293,13 +238,14 @@ pub(crate) fn forest(data: &BakeOff, kind: &Kind, title: &str) -> Forest {
         best: i == 0,
     });
     let x = if w.choice {
-        Axis::share("share of labels that are right (more is better)")
+        Axis::share("share of labels that are right")
     } else {
-        Axis::new("mean absolute error of the labels (less is better)", w.unit)
+        Axis::new("mean absolute error", w.unit)
     };
     Forest {
         title: title.into(),
         x,
+        more_is_better: w.choice,
         rows: rows.collect(),
     }
 }
@@ -340,7 +286,7 @@ fn methods_block(
         if let Some((low, high)) = best.interval {
             sentence += &format!(
                 " ({} interval {} to {})",
-                percent(data.level),
+                level(data.level),
                 w.error(low, d),
                 w.error(high, d)
             );
@@ -435,7 +381,7 @@ fn interval_cell(interval: Option<(f64, f64)>, text: impl Fn(f64) -> String) -> 
     let width = interval.map(|(low, high)| high - low);
     Cell::number(width, |_| {
         interval.map_or_else(String::new, |(low, high)| {
-            format!("{} – {}", text(low), text(high))
+            self::interval(&text(low), &text(high))
         })
     })
 }
@@ -512,7 +458,7 @@ fn annotators_block(data: &Annotators, w: &Words<'_>, id: String, easel: &mut Ea
     }
     columns.push("#votes");
     if seconds {
-        columns.push("#median seconds");
+        columns.push("#seconds");
     }
     columns.extend(["verdict", "evidence"]);
     let caption = if w.choice || w.unit.is_empty() {
@@ -539,12 +485,14 @@ fn annotators_block(data: &Annotators, w: &Words<'_>, id: String, easel: &mut Ea
         let (word, class) = match row.verdict {
             Verdict::Kept => ("✓ kept", "good"),
             Verdict::Banned => ("✗ banned", "bad"),
-            Verdict::TooFewControls => ("– too few controls", "soft"),
+            Verdict::TooFewControls => ("– too few", "soft"),
         };
         let mut verdict = Cell::text(word);
         verdict.class = class;
         cells.push(verdict);
-        cells.push(Cell::text(&row.evidence));
+        let mut evidence = Cell::text(&row.evidence);
+        evidence.class = "long";
+        cells.push(evidence);
         table.row(false, cells);
     }
     Block {
@@ -573,67 +521,6 @@ fn shown(rows: &[AnnotatorRow]) -> Vec<&AnnotatorRow> {
     all
 }
 
-fn hardest_block(data: &Hardest, w: &Words<'_>, id: String, easel: &mut Easel) -> Block {
-    let cards = data
-        .controls
-        .iter()
-        .map(|c| hard_card(c, w, easel))
-        .collect();
-    let text = vec![
-        "The controls that people miss most. Look at each: is the known answer wrong, or does the picture mislead?"
-            .to_owned(),
-    ];
-    Block {
-        id,
-        heading: "Hardest controls".into(),
-        text,
-        cards,
-        made: Some(data.made.clone()),
-        ..Block::default()
-    }
-}
-
-fn hard_card(control: &HardControl, w: &Words<'_>, easel: &mut Easel) -> PictureCard {
-    let d = label_decimals([control.error]);
-    let truth = match control.truth {
-        Value::Number(v) if v.fract() == 0.0 => w.label(&control.truth, 0),
-        _ => w.label(&control.truth, d),
-    };
-    let mut facts = vec![Fact::new("truth", &truth)];
-    if w.choice {
-        facts.push(Fact::new("wrong", percent(control.error)));
-    } else {
-        facts.push(Fact::new(
-            "mean error",
-            with_unit(&number(control.error, d), w.unit),
-        ));
-        if let Some(bias) = control.bias {
-            facts.push(Fact::new("bias", with_unit(&signed(bias, d), w.unit)));
-        }
-    }
-    facts.push(Fact::new("answers", count(control.answers)));
-    let title = format!("Answers on {}", control.name);
-    let chart = match &control.truth {
-        Value::Number(v) => {
-            let marks = vec![Mark::new("truth", *v, MarkKind::Truth)];
-            let axis = Axis::new("answer", w.unit);
-            let bins: Bins = control.numbers.clone();
-            easel.mini(Histogram::one(&title, axis, "answers", bins, marks).mini(180.0))
-        }
-        Value::Label(truth) => {
-            let bars = choice_bars(&title, "answers", &control.choices, Some(truth));
-            easel.mini(bars.draw(180.0))
-        }
-    };
-    PictureCard {
-        name: control.name.clone(),
-        src: control.picture.as_ref().map_or("", |p| p.uri()).to_owned(),
-        alt: format!("Control {}, truth {truth}", control.name),
-        facts,
-        chart,
-    }
-}
-
 /// The error of the labels for the top of the page: of the method used if it was compared, else of the best.
 pub(crate) fn headline(data: &QuestionReport) -> Option<(String, String, String)> {
     let w = words(&data.kind);
@@ -655,13 +542,8 @@ pub(crate) fn headline(data: &QuestionReport) -> Option<(String, String, String)
     );
     let note = format!(
         "{} interval {interval}; method {}",
-        percent(bake_off.level),
+        level(bake_off.level),
         row.method
     );
     Some((name, w.error_with_unit(row.value, d), note))
-}
-
-/// Votes per item and the share banned, as notes below the counts at the top.
-pub(crate) fn banned_note(banned: u64, annotators: u64) -> String {
-    format!("{} of the annotators", share(banned, annotators))
 }

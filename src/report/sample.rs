@@ -36,7 +36,7 @@ pub(crate) fn annotators(n: usize, choice: bool, dice: &mut Dice) -> Annotators 
     for i in 0..n {
         let bot = i % 12 == 5;
         let mean = if bot { 15.0 } else { 6.9 };
-        let error = dice.normal(mean, 1.3).max(4.54) * scale;
+        let error = dice.normal(mean, 1.3).max(if bot { 13.1 } else { 4.54 }) * scale;
         let controls = 3 + (dice.share() * dice.share() * 90.0) as u64;
         let half = 1.96 * error * 0.75 / (controls as f64).sqrt();
         let verdict = match (bot, controls) {

@@ -9,6 +9,12 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.type = "button";
     button.append(...head.childNodes);
     head.append(button);
+    // Browsers leave buttons out of the headings they repeat on every printed page.
+    addEventListener("beforeprint", () => button.replaceWith(...button.childNodes));
+    addEventListener("afterprint", () => {
+      button.append(...head.childNodes);
+      head.append(button);
+    });
     button.addEventListener("click", () => {
       const numeric = head.classList.contains("n");
       const now = head.getAttribute("aria-sort");

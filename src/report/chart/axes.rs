@@ -77,7 +77,7 @@ pub(crate) struct Plot {
 
 /// Ticks for a horizontal axis of a length in pixels, as many as their labels leave room for.
 pub(crate) fn x_ticks(axis: &Axis, from: f64, to: f64, length: f64) -> Ticks {
-    let mut wanted = ((length / 60.0) as usize).clamp(2, 10);
+    let mut wanted = ((length / 45.0) as usize).clamp(2, 8);
     loop {
         let found = ticks(from, to, wanted);
         let widest = found
@@ -211,6 +211,12 @@ pub(crate) fn place_marks(
     let mut taken: Vec<(usize, f64, f64)> = Vec::new();
     for mark in order {
         let x = scale.at(mark.at);
+        // A limit was set by a person: 13, not 13.00.
+        let set = matches!(mark.kind, MarkKind::Threshold | MarkKind::Target);
+        let decimals = match set && !axis.percent && mark.at.fract() == 0.0 {
+            true => 0,
+            false => decimals,
+        };
         let text = format!("{}\u{a0}{}", mark.name, axis.text(mark.at, decimals));
         let width = text_width(&text, SMALL) + 8.0;
         let anchor = if x + width <= right || x - width < left {

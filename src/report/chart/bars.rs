@@ -2,7 +2,7 @@
 
 use super::axes;
 use super::scale::Scale;
-use super::svg::{Anchor, Svg, fit, text_width};
+use super::svg::{Anchor, Svg, bold_width, fit};
 use crate::report::format::{count, share};
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ impl Bars {
                 });
         }
         let stacked_names = width < 500.0 || self.bars.iter().any(|b| b.name.chars().count() > 32);
-        let names = self.bars.iter().map(|b| text_width(&b.name, axes::NORMAL));
+        let names = self.bars.iter().map(|b| bold_width(&b.name, axes::NORMAL));
         let left = if stacked_names {
             0.0
         } else {
@@ -58,7 +58,7 @@ impl Bars {
         let numbers = self
             .bars
             .iter()
-            .map(|b| text_width(&self.number(b), axes::NORMAL));
+            .map(|b| bold_width(&self.number(b), axes::NORMAL));
         let right = width - numbers.fold(0.0, f64::max) - 12.0;
         let x = Scale::new(0.0, largest as f64, left, right);
         for bar in &self.bars {

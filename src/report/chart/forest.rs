@@ -2,7 +2,7 @@
 
 use super::axes::{self, Axis, Plot};
 use super::scale::Scale;
-use super::svg::{Anchor, Svg, fit, text_width};
+use super::svg::{Anchor, Svg, bold_width, fit};
 use crate::report::format::decimals;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub struct Forest {
     pub title: String,
     /// What the points measure.
     pub x: Axis,
+    /// Whether larger values are better, as of an accuracy.
+    pub more_is_better: bool,
     /// The rows.
     pub rows: Vec<ForestRow>,
 }
@@ -60,14 +62,14 @@ impl Forest {
         let narrow = width < 500.0;
         let texts: Vec<String> = rows.iter().map(|r| self.numbers(r, d)).collect();
         let widest = |it: &mut dyn Iterator<Item = &str>| {
-            it.map(|t| text_width(t, axes::NORMAL)).fold(0.0, f64::max)
+            it.map(|t| bold_width(t, axes::NORMAL)).fold(0.0, f64::max)
         };
         let (left, right) = if narrow {
             (8.0, width - 8.0)
         } else {
             let names = widest(&mut rows.iter().map(|r| r.name.as_str()));
             let numbers = widest(&mut texts.iter().map(String::as_str));
-            ((names + 30.0).min(240.0), width - numbers - 18.0)
+            ((names + 32.0).min(260.0), width - numbers - 18.0)
         };
         let pad = ((high - low) * 0.04).max(f64::MIN_POSITIVE);
         let (from, to) = (low - pad, high + pad);
@@ -101,7 +103,7 @@ impl Forest {
                 row.name.clone()
             };
             if narrow {
-                let room = width - text_width(numbers, axes::NORMAL) - 12.0;
+                let room = width - bold_width(numbers, axes::NORMAL) - 12.0;
                 let shown = fit(&name, room, axes::NORMAL);
                 svg.text(
                     &format!("name{strong}"),
@@ -136,10 +138,15 @@ impl Forest {
                 &format!("dot {color}"),
                 shape,
                 [x.at(row.value), y],
-                5.0,
+                if row.best { 6.5 } else { 5.0 },
                 title.trim(),
             );
         }
+        let better = match self.more_is_better {
+            true => "better →",
+            false => "← better",
+        };
+        svg.text("note", Anchor::Start, left, bottom + 36.0, better);
         let used = axes::draw_x(&mut svg, &plot, &x, &ticks, &self.x);
         svg.set_height(bottom + used);
         svg
@@ -223,6 +230,7 @@ mod tests {
         let forest = Forest {
             title: "Methods".into(),
             x: Axis::new("MAE", "cm"),
+            more_is_better: false,
             rows: vec![
                 row("exp-mae", 4.599, Some((4.3, 4.9)), true),
                 row("<script>", 5.986, Some((5.6, f64::NAN)), false),
@@ -246,6 +254,7 @@ mod tests {
         let forest = Forest {
             title: "M".into(),
             x: Axis::share("accuracy"),
+            more_is_better: true,
             rows: vec![row("majority", 0.9, None, true)],
         };
         let svg = forest.draw(640.0).inline("f", "");

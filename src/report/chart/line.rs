@@ -107,8 +107,8 @@ fn field(
     let plot = Plot {
         left,
         right: width - 14.0,
-        top: top + 24.0,
-        bottom: top + 24.0 + height,
+        top: top + 28.0,
+        bottom: top + 28.0 + height,
     };
     let x_scale = Scale::new(x.0, x.1, plot.left, plot.right);
     let y_scale = Scale::new(low, high, plot.bottom, plot.top);
@@ -151,11 +151,12 @@ impl Line {
         let mut top = 0.0;
         if self.series.len() > 1 {
             let names: Vec<String> = self.series.iter().map(|s| s.name.clone()).collect();
-            top += axes::legend(&mut svg, &names, width, top, |svg, i, x, y| {
-                let color = COLORS[i % 6];
-                svg.line(&format!("curve {color} d{}", i % 6), [x, y], [x + 22.0, y]);
-                svg.point(&format!("dot {color}"), i, [x + 11.0, y], 3.5, &names[i]);
-            });
+            top += 8.0
+                + axes::legend(&mut svg, &names, width, top, |svg, i, x, y| {
+                    let color = COLORS[i % 6];
+                    svg.line(&format!("curve {color} d{}", i % 6), [x, y], [x + 22.0, y]);
+                    svg.point(&format!("dot {color}"), i, [x + 11.0, y], 3.5, &names[i]);
+                });
         }
         let field = field(&mut svg, width, top, (&self.x, &self.y), x, y);
         let at = |x: f64, y: f64| [field.x.at(x), field.y.at(y)];

@@ -22,7 +22,7 @@ pub use svg::{CHART_CSS, Svg};
 use serde::{Deserialize, Serialize};
 
 /// Width of a chart on a desk and on paper, in CSS pixels.
-pub const WIDE: f64 = 720.0;
+pub const WIDE: f64 = 840.0;
 /// Width of a chart on a phone, where a scaled-down wide one could not be read.
 pub const NARROW: f64 = 328.0;
 

@@ -67,11 +67,17 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
             'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.95,
             c if c.is_ascii_digit() => 0.6,
             c if c.is_uppercase() => 0.72,
+            '★' | '✓' | '…' => 1.0,
             c if (c as u32) >= 0x2e80 => 1.05,
             _ => 0.58,
         })
         .sum();
     em * size
+}
+
+/// The same for text in bold.
+pub(crate) fn bold_width(text: &str, size: f64) -> f64 {
+    text_width(text, size) * 1.12
 }
 
 /// A text cut to about `width` with an ellipsis; the full text belongs into a title.
@@ -313,13 +319,17 @@ impl Svg {
         )
     }
 
-    /// The picture as a file of its own, with its style, its paper, and dark colours for readers who prefer them.
+    /// The picture as a file of its own: with its title above, its style, its paper, and dark colours for readers who
+    /// prefer them.
     pub fn standalone(&self) -> String {
-        let (w, h) = (place(self.width + 32.0), place(self.height + 32.0));
+        let (w, h) = (place(self.width + 32.0), place(self.height + 62.0));
+        let title = escape(&fit(&self.title, self.width * 0.9, 16.0));
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" id=\"chart\" viewBox=\"-16 -16 {w} {h}\" width=\"{w}\" \
-             height=\"{h}\" role=\"img\" aria-labelledby=\"chart-t\" aria-describedby=\"chart-d\">\n<style>{CHART_CSS}</style>\n\
-             <rect class=\"paper\" x=\"-16\" y=\"-16\" width=\"{w}\" height=\"{h}\"/>\n{}</svg>\n",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" id=\"chart\" viewBox=\"-16 -46 {w} {h}\" \
+             width=\"{w}\" height=\"{h}\" role=\"img\" aria-labelledby=\"chart-t\" \
+             aria-describedby=\"chart-d\">\n<style>{CHART_CSS}</style>\n\
+             <rect class=\"paper\" x=\"-16\" y=\"-46\" width=\"{w}\" height=\"{h}\"/>\n\
+             <text class=\"heading\" x=\"0\" y=\"-17\">{title}</text>\n{}</svg>\n",
             self.inside("chart")
         )
     }

@@ -101,6 +101,10 @@ struct ParquetHeader<'a> {
 }
 
 impl Header for ParquetHeader<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     fn find(&self, name: &str) -> Option<usize> {
         let exact = self.names.iter().position(|n| n == name);
         exact.or_else(|| self.names.iter().position(|n| n.eq_ignore_ascii_case(name)))
@@ -178,7 +182,7 @@ impl Plan {
         wanted.extend(self.truth);
         wanted.sort_unstable();
         wanted.dedup();
-        let Columns { rows, values } = parquet::read_columns(path, Some(&wanted))?;
+        let Columns { rows, values } = parquet::read_columns(path, &wanted)?;
         let column = |index: usize| &values[wanted.partition_point(|&w| w < index)];
         let mut sink = Sink::new(path, rows);
         let (mut one, mut two, mut text) = (String::new(), String::new(), String::new());

@@ -26,4 +26,3 @@ pub use table::{Row, Table};
 pub use votes::{Dense, Duplicates, FileAnswer, FileVote, VoteTable, VotesRead};
 pub use votes_read::{ScaleHint, VoteOptions, VoteReader, read_votes};
 pub use votes_write::{VoteForm, WriteOptions, write_votes};
-#[cfg(test)]

@@ -184,6 +184,11 @@ impl Plan {
         wanted.dedup();
         let Columns { rows, values } = parquet::read_columns(path, &wanted)?;
         let column = |index: usize| &values[wanted.partition_point(|&w| w < index)];
+        if rows == 0 {
+            return problem("the file has a header and no rows")
+                .file(path)
+                .fail();
+        }
         let mut sink = Sink::new(path, rows);
         let (mut one, mut two, mut text) = (String::new(), String::new(), String::new());
         for row in 0..rows {
@@ -407,8 +412,8 @@ mod tests {
         let path = dir.path().join("v.parquet");
         let write = |values: Vec<f32>| {
             let columns: Vec<Column> = vec![
-                Series::new("Worker".into(), vec![7i64, 8]).into(),
-                Series::new("task".into(), vec!["x", "y"]).into(),
+                Series::new("Worker".into(), vec![7i64, 8][..values.len()].to_vec()).into(),
+                Series::new("task".into(), vec!["x", "y"][..values.len()].to_vec()).into(),
                 Series::new("label".into(), values).into(),
             ];
             crate::files::write_atomically(&path, |w| parquet::write(columns, w)).unwrap();
@@ -416,6 +421,8 @@ mod tests {
         write(vec![0.1, 5.0]);
         let read = read_numbers(&path, &VoteOptions::default()).unwrap();
         assert_eq!((read.value, read.annotators.get(0)), (vec![0.1, 5.0], "7"));
+        write(vec![]);
+        assert!(read_numbers(&path, &VoteOptions::default()).is_err());
         write(vec![0.1, f32::NAN]);
         let p = read_numbers(&path, &VoteOptions::default()).unwrap_err();
         assert_eq!(

@@ -270,7 +270,18 @@ pub(super) fn is_parquet(path: &Path) -> Result<bool> {
     fs::File::open(path)
         .and_then(|file| file.take(4).read_to_end(&mut magic))
         .map_err(fail)?;
-    Ok(magic == b"PAR1")
+    let is_parquet = magic == b"PAR1";
+    if !is_parquet
+        && path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
+    {
+        return problem("is not a Parquet file, though its name ends in .parquet")
+            .file(path)
+            .hint("it may be cut off or not fully downloaded; rename it if it is CSV")
+            .fail();
+    }
+    Ok(is_parquet)
 }
 
 /// Collects rows for a [`Table`] whose text is handed over at the end.

@@ -130,9 +130,15 @@ pub(super) struct Layout {
 pub(super) trait Header {
     fn find(&self, name: &str) -> Option<usize>;
     fn need(&self, names: &[&str]) -> Result<usize>;
+    /// Whether there is such a column, even one whose type cannot be read.
+    fn has(&self, name: &str) -> bool;
 }
 
 impl Header for Table {
+    fn has(&self, name: &str) -> bool {
+        Table::has(self, name)
+    }
+
     fn find(&self, name: &str) -> Option<usize> {
         Table::find(self, name)
     }
@@ -149,7 +155,11 @@ impl Header for Table {
 fn optional(header: &impl Header, named: Option<&String>, usual: &[&str]) -> Result<Option<usize>> {
     match named {
         Some(name) => header.need(&[name]).map(Some),
-        None => Ok(usual.iter().find_map(|name| header.find(name))),
+        // A column that is there but cannot be read is an error, not an absent one.
+        None => match usual.iter().find(|name| header.has(name)) {
+            Some(name) => header.need(&[name]).map(Some),
+            None => Ok(None),
+        },
     }
 }
 

@@ -101,6 +101,10 @@ struct ParquetHeader<'a> {
 }
 
 impl Header for ParquetHeader<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     fn find(&self, name: &str) -> Option<usize> {
         let exact = self.names.iter().position(|n| n == name);
         exact.or_else(|| self.names.iter().position(|n| n.eq_ignore_ascii_case(name)))
@@ -178,8 +182,13 @@ impl Plan {
         wanted.extend(self.truth);
         wanted.sort_unstable();
         wanted.dedup();
-        let Columns { rows, values } = parquet::read_columns(path, Some(&wanted))?;
+        let Columns { rows, values } = parquet::read_columns(path, &wanted)?;
         let column = |index: usize| &values[wanted.partition_point(|&w| w < index)];
+        if rows == 0 {
+            return problem("the file has a header and no rows")
+                .file(path)
+                .fail();
+        }
         let mut sink = Sink::new(path, rows);
         let (mut one, mut two, mut text) = (String::new(), String::new(), String::new());
         for row in 0..rows {
@@ -403,8 +412,8 @@ mod tests {
         let path = dir.path().join("v.parquet");
         let write = |values: Vec<f32>| {
             let columns: Vec<Column> = vec![
-                Series::new("Worker".into(), vec![7i64, 8]).into(),
-                Series::new("task".into(), vec!["x", "y"]).into(),
+                Series::new("Worker".into(), vec![7i64, 8][..values.len()].to_vec()).into(),
+                Series::new("task".into(), vec!["x", "y"][..values.len()].to_vec()).into(),
                 Series::new("label".into(), values).into(),
             ];
             crate::files::write_atomically(&path, |w| parquet::write(columns, w)).unwrap();
@@ -412,6 +421,8 @@ mod tests {
         write(vec![0.1, 5.0]);
         let read = read_numbers(&path, &VoteOptions::default()).unwrap();
         assert_eq!((read.value, read.annotators.get(0)), (vec![0.1, 5.0], "7"));
+        write(vec![]);
+        assert!(read_numbers(&path, &VoteOptions::default()).is_err());
         write(vec![0.1, f32::NAN]);
         let p = read_numbers(&path, &VoteOptions::default()).unwrap_err();
         assert_eq!(

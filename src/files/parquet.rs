@@ -89,30 +89,38 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>> {
     })
 }
 
-/// Reads some columns of a file, or all. Errors name the column whose type is not read here.
-pub(super) fn read_columns(path: &Path, wanted: Option<&[usize]>) -> Result<Columns> {
-    let unreadable: Option<(String, String)> = guarded(path, || {
+/// Columns whose type is not read here: index, name and type.
+pub(super) fn unreadable(path: &Path) -> Result<Vec<(usize, String, String)>> {
+    guarded(path, || {
         let mut reader = ParquetReader::new(File::open(path)?);
         let schema = reader.schema()?;
-        let mut fields = schema.iter_values().enumerate();
-        let bad = fields
-            .find(|(i, field)| wanted.is_none_or(|w| w.contains(i)) && !is_readable(&field.dtype));
-        Ok(bad.map(|(_, f)| (f.name.to_string(), format!("{:?}", f.dtype))))
-    })?;
-    if let Some((name, kind)) = unreadable {
-        return problem(format!(
-            "holds values of type {kind}, which is not read here"
-        ))
-        .file(path)
-        .column(name)
-        .hint("save the column as text or numbers")
-        .fail();
+        let fields = schema.iter_values().enumerate();
+        Ok(fields
+            .filter(|(_, field)| !is_readable(&field.dtype))
+            .map(|(i, field)| (i, field.name.to_string(), format!("{:?}", field.dtype)))
+            .collect())
+    })
+}
+
+/// The error of using such a column.
+pub(super) fn type_problem(path: &Path, name: &str, kind: &str) -> Problem {
+    problem(format!(
+        "holds values of type {kind}, which is not read here"
+    ))
+    .file(path)
+    .column(name)
+    .hint("save the column as text or as 32- or 64-bit numbers")
+}
+
+/// Reads the columns at these places, which must be rising. Errors name the first whose type is not read here.
+pub(super) fn read_columns(path: &Path, wanted: &[usize]) -> Result<Columns> {
+    let bad = unreadable(path)?;
+    if let Some((_, name, kind)) = bad.iter().find(|(i, ..)| wanted.contains(i)) {
+        return type_problem(path, name, kind).fail();
     }
     let frame = guarded(path, || {
         let reader = ParquetReader::new(File::open(path)?).set_rechunk(true);
-        reader
-            .with_projection(wanted.map(<[usize]>::to_vec))
-            .finish()
+        reader.with_projection(Some(wanted.to_vec())).finish()
     })?;
     let rows = frame.height();
     let mut values = Vec::new();
@@ -174,16 +182,27 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> PolarsResult<T>) -> Result<T> 
 
 /// A whole file as a [`Table`] of text.
 pub(super) fn read_table(path: &Path) -> Result<Table> {
-    let mut builder = Builder::new(path, names(path)?)?;
-    let columns = read_columns(path, None)?;
+    let names = names(path)?;
+    let bad: Vec<(usize, String)> = unreadable(path)?
+        .into_iter()
+        .map(|(i, _, kind)| (i, kind))
+        .collect();
+    let wanted: Vec<usize> = (0..names.len())
+        .filter(|i| bad.iter().all(|(b, _)| b != i))
+        .collect();
+    let mut builder = Builder::new(path, names)?;
+    builder.unreadable(bad);
+    let columns = read_columns(path, &wanted)?;
     let mut text = String::new();
-    let mut ends = Vec::with_capacity(columns.values.len());
+    let mut ends = vec![0; builder.width()];
     for row in 0..columns.rows {
         let base = text.len();
-        ends.clear();
-        for values in &columns.values {
-            values.write(row, &mut text);
-            ends.push(text.len());
+        let mut values = columns.values.iter().zip(&wanted).peekable();
+        for (i, end) in ends.iter_mut().enumerate() {
+            if let Some((column, _)) = values.next_if(|(_, at)| **at == i) {
+                column.write(row, &mut text);
+            }
+            *end = text.len();
         }
         builder.row_ending_at(row as u64 + 2, base, &ends)?;
     }
@@ -201,4 +220,87 @@ pub(super) fn write(columns: Vec<Column>, writer: &mut BufWriter<File>) -> io::R
             other => io::Error::other(other),
         })?;
     writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::write_atomically;
+    use polars::prelude::{IntoSeries, NamedFrom, Series};
+
+    fn file(columns: Vec<Series>) -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        // The ending does not matter.
+        let path = dir.path().join("t.bin");
+        let columns = columns.into_iter().map(Into::into).collect();
+        write_atomically(&path, |w| write(columns, w)).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn cells_of_every_type_become_the_text_that_reads_back_the_same() {
+        let lists = Series::new(
+            "l".into(),
+            vec![
+                Series::new("".into(), [1i64]),
+                Series::new("".into(), [2i64]),
+            ],
+        );
+        let (_dir, path) = file(vec![
+            Series::new("s".into(), vec![Some("a\n\"ю"), None]),
+            lists,
+            Series::new("f".into(), vec![0.1f64, 1e300]),
+            Series::new("g".into(), vec![0.1f32, -0.0]),
+            Series::new("i".into(), vec![i64::MIN, 7]),
+            Series::new("u".into(), vec![u64::MAX, 0]),
+            Series::new("b".into(), vec![Some(true), None]),
+        ]);
+        let table = Table::read(&path).unwrap();
+        let cells = |i| (0..7).map(|c| table.row(i).get(c)).collect::<Vec<_>>();
+        assert_eq!(
+            cells(0),
+            [
+                "a\n\"ю",
+                "",
+                "0.1",
+                "0.1",
+                "-9223372036854775808",
+                "18446744073709551615",
+                "true"
+            ]
+        );
+        assert_eq!(cells(1), ["", "", "1e300", "-0", "7", "0", ""]);
+        assert_eq!((table.row(0).number(), table.find("l")), (2, None));
+        let p = table.column("l").unwrap_err();
+        assert!(
+            p.what.contains("List") && p.column.as_deref() == Some("l"),
+            "{p}"
+        );
+    }
+
+    #[test]
+    fn categories_are_read_as_their_words() {
+        let words = StringChunked::new("c".into(), ["x", "y", "x"]).into_series();
+        let kind = DataType::from_categories(polars::prelude::Categories::global());
+        let (_dir, path) = file(vec![words.cast(&kind).unwrap()]);
+        let table = Table::read(&path).unwrap();
+        assert_eq!(
+            table.rows().map(|r| r.get(0)).collect::<Vec<_>>(),
+            ["x", "y", "x"]
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let (_dir, path) = file(vec![Series::new(
+            "i".into(),
+            (0..1000i64).collect::<Vec<_>>(),
+        )]);
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [4, 8, 40, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let p = Table::read(&path).unwrap_err();
+            assert_eq!(p.what, "the Parquet file cannot be read");
+        }
+    }
 }

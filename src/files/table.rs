@@ -19,6 +19,8 @@ pub struct Table {
     bases: Vec<usize>,
     /// Row by row, where each cell ends, counted from its row's base.
     ends: Vec<u32>,
+    /// Columns of Parquet whose values have no text here, with their type. They are named, and using one is an error.
+    unreadable: Vec<(usize, String)>,
     /// Stretches of rows whose numbers rise by one: index of the first row, its number.
     runs: Vec<(usize, u64)>,
 }
@@ -38,8 +40,8 @@ impl Table {
     /// them, with the header on row 1; rows of Parquet are numbered from 2 as if a header stood above them.
     ///
     /// Errors: no such file, a folder, empty, header only, a column name twice, too few or too many fields, a wrong
-    /// quote (naming the row where it opens), NUL bytes, text that is not UTF-8, Parquet types that are not text,
-    /// numbers, booleans or categories.
+    /// quote (naming the row where it opens), NUL bytes, text that is not UTF-8, a damaged Parquet file.
+    /// Columns of Parquet that are not text, numbers, booleans or categories are an error only when they are asked for.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         Self::read_skipping(path, &mut Skipped::strict())
     }
@@ -74,8 +76,25 @@ impl Table {
         self.bases.is_empty()
     }
 
-    /// Index of a column: the exact name, else the only one that is equal without regard to case.
+    /// Index of a column: the exact name, else the only one that is equal without regard to case. `None` also for
+    /// a column of Parquet whose type is not read here; [`Table::column`] says so.
     pub fn find(&self, name: &str) -> Option<usize> {
+        self.named(name)
+            .filter(|&column| self.type_not_read(column).is_none())
+    }
+
+    fn type_not_read(&self, column: usize) -> Option<&str> {
+        let mut all = self.unreadable.iter();
+        all.find(|(at, _)| *at == column)
+            .map(|(_, kind)| kind.as_str())
+    }
+
+    /// Whether there is a column of this name, readable or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.named(name).is_some()
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
         if let Some(exact) = self.columns.iter().position(|c| c == name) {
             return Some(exact);
         }
@@ -107,6 +126,12 @@ impl Table {
     }
 
     fn no_column(&self, name: &str) -> Problem {
+        let kind = self
+            .named(name)
+            .and_then(|column| self.type_not_read(column));
+        if let Some(kind) = kind {
+            return parquet::type_problem(&self.path, name, kind);
+        }
         let nearest = self
             .columns
             .iter()
@@ -245,7 +270,18 @@ pub(super) fn is_parquet(path: &Path) -> Result<bool> {
     fs::File::open(path)
         .and_then(|file| file.take(4).read_to_end(&mut magic))
         .map_err(fail)?;
-    Ok(magic == b"PAR1")
+    let is_parquet = magic == b"PAR1";
+    if !is_parquet
+        && path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
+    {
+        return problem("is not a Parquet file, though its name ends in .parquet")
+            .file(path)
+            .hint("it may be cut off or not fully downloaded; rename it if it is CSV")
+            .fail();
+    }
+    Ok(is_parquet)
 }
 
 /// Collects rows for a [`Table`] whose text is handed over at the end.
@@ -274,9 +310,15 @@ impl Builder {
                 text: String::new(),
                 bases: Vec::new(),
                 ends: Vec::new(),
+                unreadable: Vec::new(),
                 runs: Vec::new(),
             },
         })
+    }
+
+    /// Marks columns whose cells are left empty because their type is not read.
+    pub(super) fn unreadable(&mut self, columns: Vec<(usize, String)>) {
+        self.table.unreadable = columns;
     }
 
     pub(super) fn width(&self) -> usize {

@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> Result<()> {
 
     step("votes", "of simulated annotators, some of whom do not look");
     let spec = CrowdSpec { annotators: args.annotators, ..CrowdSpec::default() }.with_bots(args.bots);
-    let done = simulate::simulate(&project, spec, None)?;
+    let done = simulate::simulate(&project, spec, None, None)?;
     super::note(&format!(
         "{} SIMULATED annotators answered {} suites: {} answers",
         done.annotators, done.suites, done.votes
@@ -212,7 +212,6 @@ fn drawn_campaign(seed: u64) -> String {
     init::text("veche demo: age and sex of drawn faces", seed)
         .replace("source = \"items\" ", "source = \"items.csv\" ")
         .replace("# path = \"file\" ", &format!("{truth}\npath = \"file\" "))
-        .replace("labels = [\"female\", \"male\"]", "labels = [\"F\", \"M\"]")
 }
 
 /// A campaign on the user's pictures: columns are found by their usual names.

@@ -3,12 +3,19 @@
 use crate::{
     Result,
     config::Project,
-    files::{FileAnswer, FileVote, VoteTable},
+    files::{
+        FileAnswer, FileVote, VoteTable, WriteOptions,
+        toloka_write::{ResultAssignment, TolokaTask, write_results},
+        write_votes,
+    },
     pool::{StoredPool, StoredSuites, disk},
     problem,
     provenance::Provenance,
 };
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 use veche_pools::{
     Answer, Question, Scale, Slot,
     assignment::{Assigner, Settings},
@@ -35,6 +42,9 @@ pub struct Args {
     /// Seed of the crowd; the campaign's by default
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Write the answers as a Toloka result TSV too
+    #[arg(long, value_name = "FILE")]
+    pub toloka_tsv: Option<PathBuf>,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -65,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         spec = spec.with_bots(bots);
     }
-    let summary = simulate(&project, spec, args.seed)?;
+    let summary = simulate(&project, spec, args.seed, args.toloka_tsv.as_deref())?;
     if args.json {
         return super::print_json(&summary);
     }
@@ -80,7 +90,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Fills a pool with simulated votes and stores them as `votes/simulated.parquet`.
-pub fn simulate(project: &Project, spec: CrowdSpec, seed: Option<u64>) -> Result<Summary> {
+pub fn simulate(
+    project: &Project,
+    spec: CrowdSpec,
+    seed: Option<u64>,
+    toloka_tsv: Option<&Path>,
+) -> Result<Summary> {
     let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
     let suites = disk::read_suites(&project.pool_dir())?;
     let seed = seed.unwrap_or(project.campaign.seed);
@@ -92,6 +107,7 @@ pub fn simulate(project: &Project, spec: CrowdSpec, seed: Option<u64>) -> Result
         done: vec![0; crowd.annotators().len()],
         table: VoteTable::new(),
         suites: 0,
+        results: toloka_tsv.map(|_| Vec::new()),
     };
     let complete = match &suites {
         Some(suites) => desk.answer_static(suites, project.mix.size())?,
@@ -104,8 +120,20 @@ pub fn simulate(project: &Project, spec: CrowdSpec, seed: Option<u64>) -> Result
         votes: desk.table.len(),
         complete,
     };
+    if let (Some(out), Some(results)) = (toloka_tsv, desk.results.take()) {
+        let tasks: Vec<TolokaTask> = (0..pool.len())
+            .map(|i| TolokaTask {
+                inputs: vec![("image".into(), format!("{}.jpg", pool.names[i]))],
+                truth: pool.is_control(i).then(|| {
+                    (0..project.questions.len()).map(|q| pool.truth(i, q)).collect()
+                }),
+                hint: None,
+            })
+            .collect();
+        write_results(out, &tasks, &project.questions, results, Some("simulated"))?;
+    }
     let path = project.votes_dir().join("simulated.parquet");
-    crate::files::write_votes(&path, &desk.table, &crate::files::WriteOptions::default())?;
+    write_votes(&path, &desk.table, &WriteOptions::default())?;
     let mut origin = Provenance::new("veche simulate", Some(seed));
     origin.simulated = true;
     for file in ["tasks.parquet", "roles.parquet"] {
@@ -126,6 +154,8 @@ struct Desk<'a> {
     done: Vec<u32>,
     table: VoteTable,
     suites: usize,
+    /// The same answers by assignment, if a Toloka result file is wanted.
+    results: Option<Vec<ResultAssignment>>,
 }
 
 impl Desk<'_> {
@@ -213,10 +243,22 @@ impl Desk<'_> {
             let (answers, seconds) = self.crowd.answer(annotator, &truths, item, sequence)?;
             self.done[annotator as usize] += 1;
             spent += seconds;
-            answered.push((name.to_string(), answers, seconds));
+            answered.push((task as u32, name.to_string(), answers, seconds));
         }
         self.suites += 1;
-        for (name, answers, seconds) in &answered {
+        if let Some(results) = &mut self.results {
+            let given = |answers: &[Answer]| answers.iter().map(|a| Some(*a)).collect();
+            results.push(ResultAssignment {
+                assignment_id: assignment.clone(),
+                suite_id: assignment.clone(),
+                worker_id: who.clone(),
+                status: "APPROVED".into(),
+                started: from,
+                submitted: Some(from + spent as i64),
+                tasks: answered.iter().map(|(t, name, a, _)| (*t, name.clone(), given(a))).collect(),
+            });
+        }
+        for (_, name, answers, seconds) in &answered {
             for (question, answer) in self.questions.iter().zip(answers) {
                 let text;
                 let answer = match (*answer, &question.scale) {

@@ -198,7 +198,7 @@ fn draw(dir: &Path, seed: u64) -> Result<()> {
         })?;
         let mut table = String::from("file,age,gender\n");
         for (i, (age, female, _)) in people.iter().enumerate() {
-            let _ = writeln!(table, "{what}/face-{i:04}.jpg,{age},{}", if *female { "F" } else { "M" });
+            let _ = writeln!(table, "{what}/face-{i:04}.jpg,{age},{}", if *female { "female" } else { "male" });
         }
         write_atomically(dir.join(format!("{what}.csv")), |w| w.write_all(table.as_bytes()))?;
     }

@@ -217,7 +217,7 @@ fn drawn_campaign(seed: u64) -> String {
 /// A campaign on the user's pictures: columns are found by their usual names.
 fn own_campaign(args: &Args, items: &Path, controls: &Path) -> Result<String> {
     let table = Table::read(controls)?;
-    let first = |names: &[&str]| names.iter().find(|n| table.find(n).is_some()).copied();
+    let first = |names: &[&'static str]| names.iter().find(|n| table.find(n).is_some()).copied();
     let age = first(&["age", "real_age", "face_age", "truth"]);
     let sex = first(&["gender", "sex", "face_gender"]);
     let path = match &args.control_path {

@@ -17,15 +17,15 @@ const AREA: usize = (SIDE * SIDE) as usize;
 /// and the same grey wall (5,151 pairs), nearest 46 bits, correlation at most 0.961. Copies of these 642: JPEG quality 30
 /// to 95, scaled by 0.2 to 2, brightened or darkened by up to a fifth, gamma 0.8 to 1.25, several at once: at most 34
 /// bits, correlation at least 0.990, colours at most 9.4 apart; 1 % cropped away: 26 bits, 0.982.
-/// Drawn people of [`super::faces`] are much more alike than photographed ones: of 79,800 pairs about five with the same
-/// colours and hair pass for copies.
+/// Drawn people of [`super::faces`] are much more alike than photographed ones: about one pair in five
+/// thousand, of the same hair and nearly the same colours, passes for copies.
 pub const MAX_DISTANCE: u32 = 36;
 /// Least correlation of the thumbnails of two copies; see [`MAX_DISTANCE`].
-pub const MIN_CORRELATION: f64 = 0.98;
+pub const MIN_CORRELATION: f64 = 0.985;
 /// Grey level from which a field of the thumbnail counts as bleached.
 const BLEACHED: u8 = 240;
 /// Farthest colours of two copies: two people drawn alike in other clothes are not copies.
-const MAX_TINT: f64 = 12.0;
+const MAX_TINT: f64 = 10.0;
 /// Largest root mean square, in grey levels, that may remain of the difference after fitting brightness and contrast,
 /// for pictures with so little contrast that correlation says nothing.
 const FLAT_REST: f64 = 2.0;

@@ -101,7 +101,8 @@ mod tests {
             sum / 400.0
         };
         let ages = [1.0, 4.0, 8.0, 13.0, 20.0, 35.0, 50.0, 65.0, 80.0];
-        let signs: [(fn(&Look) -> f32, f32); 6] = [
+        type Sign = fn(&Look) -> f32;
+        let signs: [(Sign, f32); 6] = [
             (|look| look.seems, 1.0),
             (|look| look.grown, 1.0),
             (|look| look.lines, 1.0),

@@ -18,7 +18,9 @@ use veche_pools::banning::{Policy, Verdict};
 ///
 /// A ban never deletes a vote: which votes count is decided by the policy when labels are made.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  veche ban faces\n  veche ban votes.csv --ban-mae 12 --min-controls 8 --out bans.csv")]
+#[command(
+    after_help = "Examples:\n  veche ban faces\n  veche ban votes.csv --ban-mae 12 --min-controls 8 --out bans.csv"
+)]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -50,18 +52,40 @@ pub fn run(args: &Args) -> Result<()> {
     let verdicts = study.verdicts(&rules)?;
     let mut bans = Vec::new();
     for (annotator, verdict) in study.annotators.iter().zip(&verdicts) {
-        if let Verdict::Banned { rule, evidence, at_control, sequence } = verdict {
-            bans.push((annotator, rule.to_string(), evidence.to_string(), *at_control, *sequence));
+        if let Verdict::Banned {
+            rule,
+            evidence,
+            at_control,
+            sequence,
+        } = verdict
+        {
+            bans.push((
+                annotator,
+                rule.to_string(),
+                evidence.to_string(),
+                *at_control,
+                *sequence,
+            ));
         }
     }
     bans.sort();
     let in_campaign = |name: &str| study.project.as_ref().map(|p| p.out_dir().join(name));
     let out = args.out.clone().or_else(|| in_campaign("bans.csv"));
-    let toloka = args.toloka.clone().or_else(|| in_campaign("bans.toloka.json"));
+    let toloka = args
+        .toloka
+        .clone()
+        .or_else(|| in_campaign("bans.toloka.json"));
     if let Some(out) = &out {
         write_atomically(out, |w| {
             let mut csv = csv::Writer::from_writer(w);
-            csv.write_record(["annotator", "rule", "evidence", "at_control", "after_task", "simulated"])?;
+            csv.write_record([
+                "annotator",
+                "rule",
+                "evidence",
+                "at_control",
+                "after_task",
+                "simulated",
+            ])?;
             for (annotator, rule, evidence, control, task) in &bans {
                 let (control, task) = (control.to_string(), task.to_string());
                 let simulated = study.simulated.to_string();
@@ -69,7 +93,9 @@ pub fn run(args: &Args) -> Result<()> {
             }
             csv.flush()
         })?;
-        study.provenance("veche ban")?.write(&super::aggregate::beside(out))?;
+        study
+            .provenance("veche ban")?
+            .write(&super::aggregate::beside(out))?;
     }
     if let Some(toloka) = &toloka {
         let scope = match &args.project_id {
@@ -89,7 +115,16 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let left_out: Vec<(String, usize)> = Policy::ALL
         .iter()
-        .map(|&policy| (policy.to_string(), Counting { policy, verdicts: &verdicts }.left_out(&study)))
+        .map(|&policy| {
+            (
+                policy.to_string(),
+                Counting {
+                    policy,
+                    verdicts: &verdicts,
+                }
+                .left_out(&study),
+            )
+        })
         .collect();
     if args.json {
         let rows: Vec<_> = bans
@@ -103,7 +138,11 @@ pub fn run(args: &Args) -> Result<()> {
             .collect();
         return super::print_json(&rows);
     }
-    let mut table = vec![["annotator", "rule", "evidence"].map(str::to_owned).to_vec()];
+    let mut table = vec![
+        ["annotator", "rule", "evidence"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for (annotator, rule, evidence, ..) in &bans {
         table.push(vec![(*annotator).clone(), rule.clone(), evidence.clone()]);
     }
@@ -112,9 +151,16 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         super::print(&super::table(&table));
     }
-    super::note(&format!("{} of {} annotators banned", bans.len(), study.annotators.len()));
+    super::note(&format!(
+        "{} of {} annotators banned",
+        bans.len(),
+        study.annotators.len()
+    ));
     for (policy, n) in left_out {
-        super::note(&format!("policy {policy}: {n} of {} votes left out", study.votes.len()));
+        super::note(&format!(
+            "policy {policy}: {n} of {} votes left out",
+            study.votes.len()
+        ));
     }
     for file in [out, toloka].into_iter().flatten() {
         super::note(&format!("wrote {}", file.display()));

@@ -22,7 +22,11 @@ use std::io::{self, IsTerminal, Write};
 /// Writes data to stdout. A closed pipe (`veche … | head`) ends the program quietly, as it does for other tools.
 pub fn print(text: &str) {
     let mut out = io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }
@@ -50,19 +54,30 @@ pub fn progress(total: u64, what: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
+    let style = ProgressStyle::with_template(
+        "{msg} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta} left",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("=> ");
     ProgressBar::new(total).with_style(style).with_message(what)
 }
 
 /// Lines up a table: the first row is the header; columns that are numbers are right-aligned.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max();
+    let width = |c: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(c))
+            .map(|s| s.chars().count())
+            .max()
+    };
     let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
     let numeric = |c: usize| {
-        let mut cells = rows.iter().skip(1).filter_map(|r| r.get(c)).filter(|s| !s.is_empty());
+        let mut cells = rows
+            .iter()
+            .skip(1)
+            .filter_map(|r| r.get(c))
+            .filter(|s| !s.is_empty());
         cells.all(|s| s.starts_with(|ch: char| ch.is_ascii_digit() || "-−+±–".contains(ch)))
     };
     let right: Vec<bool> = (0..columns).map(numeric).collect();
@@ -72,7 +87,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
         for (c, cell) in row.iter().enumerate() {
             let pad = " ".repeat(widths[c] - cell.chars().count());
             let gap = if c == 0 { "" } else { "  " };
-            line += &if right[c] { format!("{gap}{pad}{cell}") } else { format!("{gap}{cell}{pad}") };
+            line += &if right[c] {
+                format!("{gap}{pad}{cell}")
+            } else {
+                format!("{gap}{cell}{pad}")
+            };
         }
         text += line.trim_end();
         text.push('\n');
@@ -84,7 +103,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
 mod tests {
     #[test]
     fn a_table_lines_up_and_numbers_stand_to_the_right() {
-        let rows = [vec!["name".into(), "mae".into()], vec!["a".into(), "10.5".into()], vec!["bc".into(), "9.1".into()]];
+        let rows = [
+            vec!["name".into(), "mae".into()],
+            vec!["a".into(), "10.5".into()],
+            vec!["bc".into(), "9.1".into()],
+        ];
         assert_eq!(super::table(&rows), "name   mae\na     10.5\nbc     9.1\n");
     }
 }

@@ -1,4 +1,4 @@
-//! `dawid-skene`: every annotator has a full matrix of confusions (Dawid and Skene 1979).
+//! `dawid-skene` and `dawid-skene-pooled`: every annotator has a full matrix of confusions (Dawid and Skene 1979).
 
 use super::em::{FLOOR, Panel, Parameters, Until};
 use super::{ChoiceSettings, Convergence};
@@ -6,12 +6,22 @@ use super::{ChoiceSettings, Convergence};
 /// Posteriors by expectation-maximisation from shares of the majority: `π_u(l | c)` is the share of label `l` among the
 /// votes of annotator u on items of true label `c`, and the prior is the share of `c` among items.
 ///
-/// With `pooling = κ > 0` each of an annotator's shares is pulled towards that of all annotators as if κ more votes per true
-/// label had been seen: without it, who never met a label counts there as a random voice, and who met it once as certain.
-/// With `pooling = 0` the figures are those of crowd-kit.
+/// The figures are those of crowd-kit, which ends when an objective with the prior counted once per vote gains no more. That
+/// objective may fall while the likelihood still rises; then the passes end early, and are reported as stopped.
 pub(super) fn posteriors(panel: &Panel<'_>, settings: &ChoiceSettings) -> (Vec<f64>, Convergence) {
-    let mut shared = Vec::new();
     panel.iterate(settings, Until::NoGain, |counts, parameters| {
+        panel.log_prior(counts, &mut parameters.prior);
+        own(panel, &counts.rows, parameters);
+        panel.objective(counts, parameters)
+    })
+}
+
+/// The same with every share pulled towards that of all annotators as if `settings.pooling` more votes per true label had
+/// been seen, and with passes until the likelihood settles. Without pooling, who never met a label counts there as a random
+/// voice, and who met it once as certain.
+pub(super) fn pooled(panel: &Panel<'_>, settings: &ChoiceSettings) -> (Vec<f64>, Convergence) {
+    let mut shared = Vec::new();
+    panel.iterate(settings, Until::NoChange, |counts, parameters| {
         panel.log_prior(counts, &mut parameters.prior);
         if settings.pooling > 0.0 {
             pool(panel, &counts.rows, &mut shared);
@@ -19,7 +29,7 @@ pub(super) fn posteriors(panel: &Panel<'_>, settings: &ChoiceSettings) -> (Vec<f
         } else {
             own(panel, &counts.rows, parameters);
         }
-        panel.objective(counts, parameters)
+        counts.log_likelihood
     })
 }
 

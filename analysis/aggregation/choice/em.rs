@@ -65,7 +65,7 @@ pub(super) struct Parameters {
 /// When passes end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    /// The objective per vote gains less than the tolerance (or falls).
+    /// The objective per vote gains less than the tolerance, or falls by more: then the result counts as stopped.
     NoGain,
     /// The objective per vote changes by less than the tolerance.
     NoChange,
@@ -172,6 +172,9 @@ impl<'a> Panel<'a> {
                 Until::NoGain => new - objective,
                 Until::NoChange => (new - objective).abs(),
             };
+            if gain < -settings.tolerance {
+                return (posteriors, Convergence::Stopped { passes, change });
+            }
             if gain < settings.tolerance {
                 return (posteriors, Convergence::Converged { passes });
             }

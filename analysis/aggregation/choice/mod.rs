@@ -46,8 +46,10 @@ pub enum ChoiceMethod {
     ControlLogOdds,
     /// One accuracy per annotator, learned from all votes (Zhang et al. 2016).
     OneCoin,
-    /// A matrix of confusions per annotator, learned from all votes (Dawid and Skene 1979).
+    /// A matrix of confusions per annotator, learned from all votes (Dawid and Skene 1979), as crowd-kit does it.
     DawidSkene,
+    /// The same, each matrix pulled lightly towards that of all annotators, and until the likelihood settles.
+    DawidSkenePooled,
     /// Annotators know the answer or follow a habit (Hovy et al. 2013).
     Mace,
     /// Annotators differ in ability and items in difficulty (Whitehill et al. 2009).
@@ -61,7 +63,7 @@ pub struct ChoiceSettings {
     pub shrinkage: Shrinkage,
     /// Whether the result keeps the share of every label, not of the winner alone (8 bytes per item and label).
     pub distributions: bool,
-    /// `dawid-skene`: votes per true label by which an annotator's confusions are pulled towards those of all; 0 for none.
+    /// `dawid-skene-pooled`: votes per true label by which an annotator's confusions are pulled towards those of all; 0 for none.
     pub pooling: f64,
     /// Methods that iterate: whether items of known truth are held at it while annotators are learned.
     pub clamp_controls: bool,
@@ -94,7 +96,7 @@ impl Default for ChoiceSettings {
         Self {
             shrinkage: Shrinkage::EmpiricalBayes,
             distributions: false,
-            pooling: 0.0,
+            pooling: 1.0,
             clamp_controls: false,
             tolerance: 1e-5,
             max_passes: 100,
@@ -144,6 +146,7 @@ impl ChoiceMethod {
         Self::ControlLogOdds,
         Self::OneCoin,
         Self::DawidSkene,
+        Self::DawidSkenePooled,
         Self::Mace,
         Self::Glad,
     ];
@@ -157,6 +160,7 @@ impl ChoiceMethod {
             Self::ControlLogOdds => "control-log-odds",
             Self::OneCoin => "one-coin",
             Self::DawidSkene => "dawid-skene",
+            Self::DawidSkenePooled => "dawid-skene-pooled",
             Self::Mace => "mace",
             Self::Glad => "glad",
         }
@@ -212,6 +216,7 @@ impl ChoiceMethod {
         let iteration = match self {
             Self::OneCoin => Some(one_coin::posteriors as Iteration),
             Self::DawidSkene => Some(dawid_skene::posteriors as Iteration),
+            Self::DawidSkenePooled => Some(dawid_skene::pooled as Iteration),
             Self::Mace => Some(mace::posteriors as Iteration),
             _ => None,
         };

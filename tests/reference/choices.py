@@ -4,7 +4,8 @@
     python -m venv ck && ck/bin/pip install -r requirements.txt
     ck/bin/python choices.py                     rewrites choice_votes.csv and choice_reference.csv beside this file
     ck/bin/python choices.py LABELS [TRUTH]      prints, for votes given by path (item,worker,label; truth item,truth), each
-                                                  method's accuracy, a hash of its labels and its seconds, as JSON
+                                                  method's accuracy, mean confidence, a hash of its labels and its seconds, as JSON
+    ck/bin/python choices.py --real DIR           rewrites choice_real.json from DIR/rte and DIR/bluebird (label.csv, truth.csv)
     ck/bin/python choices.py LABELS --items FILE     writes label and probabilities per item and method to FILE
 
 choice_votes.csv is drawn here, with the seed below: no vote in it is anybody's.
@@ -57,6 +58,9 @@ def draw(items=60, annotators=12, labels=3, votes_per_item=7):
 def run(method, votes):
     """Labels and probabilities by item, items and labels in ascending order, and the seconds it took."""
     data = votes.rename(columns={"item": "task"})
+    if method == "mace":
+        # crowd-kit 1.4 mixes up its rows unless annotators and labels first appear in sorted order (and repeats one restart).
+        data = data.sort_values(["worker", "label"])
     start = time.perf_counter()
     model = METHODS[method]()
     probabilities = model.fit_predict_proba(data).sort_index().sort_index(axis=1)
@@ -76,33 +80,53 @@ def per_item(votes, methods):
     return pd.concat(parts)
 
 
+def figures(labels_csv, truth_csv, methods):
+    """One row per method: figures of its output, no votes."""
+    votes = pd.read_csv(labels_csv)
+    truth = pd.read_csv(truth_csv).set_index("item")["truth"] if truth_csv else None
+    for method in methods:
+        labels, probabilities, seconds = run(method, votes)
+        text = "".join(f"{item},{label}\n" for item, label in labels.items())
+        row = {
+            "method": method,
+            "items": len(labels),
+            "labels_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "confidence": round(float(probabilities.max(axis=1).mean()), 9),
+        }
+        if truth is not None:
+            known = labels.index.intersection(truth.index)
+            row["accuracy"] = round(float((labels[known] == truth[known]).mean()), 9)
+        yield row, round(seconds, 3)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", nargs="?")
     parser.add_argument("truth", nargs="?")
     parser.add_argument("--items", help="write label and probabilities per item here")
+    parser.add_argument("--real", help="folder with rte and bluebird")
     parser.add_argument("--methods", default=",".join(METHODS))
     args = parser.parse_args()
     methods = args.methods.split(",")
+    if args.real:
+        rows = []
+        for name in ["rte", "bluebird"]:
+            folder = Path(args.real) / name
+            rows += [{"set": name} | row for row, _ in figures(folder / "label.csv", folder / "truth.csv", SAME)]
+        text = ",\n".join(json.dumps(row) for row in rows)
+        (HERE / "choice_real.json").write_text(f"[\n{text}\n]\n")
+        return
     if args.labels is None:
         votes = draw()
         votes.to_csv(HERE / "choice_votes.csv", index=False, lineterminator="\n")
         reference = per_item(votes, SAME)
         reference.to_csv(HERE / "choice_reference.csv", index=False, lineterminator="\n", float_format="%.9f")
         return
-    votes = pd.read_csv(args.labels)
     if args.items:
-        per_item(votes, methods).to_csv(args.items, index=False, lineterminator="\n")
+        per_item(pd.read_csv(args.labels), methods).to_csv(args.items, index=False, lineterminator="\n")
         return
-    truth = pd.read_csv(args.truth).set_index("item")["truth"] if args.truth else None
-    for method in methods:
-        labels, _, seconds = run(method, votes)
-        text = "".join(f"{item},{label}\n" for item, label in labels.items())
-        row = {"method": method, "items": len(labels), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-        if truth is not None:
-            known = labels.index.intersection(truth.index)
-            row["accuracy"] = float((labels[known] == truth[known]).mean())
-        print(json.dumps(row | {"seconds": round(seconds, 3)}))
+    for row, seconds in figures(args.labels, args.truth, methods):
+        print(json.dumps(row | {"seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -258,16 +258,21 @@ impl<'a> Panel<'a> {
             if n == 0 {
                 continue;
             }
+            let known = self.clamped.get(item).copied().flatten();
             match parameters {
                 Some(parameters) => {
                     scores.copy_from_slice(&parameters.prior[..k]);
                     for &row in rows {
-                        let logs = &parameters.rows[row as usize * k..][..k];
+                        let logs = row_of::<K>(&parameters.rows, row, k);
                         for (score, log) in scores.iter_mut().zip(logs) {
                             *score += log;
                         }
                     }
-                    sums.log_likelihood += softmax(scores);
+                    let (log_sum, entropy) = softmax(scores);
+                    sums.log_likelihood += log_sum;
+                    if known.is_none() {
+                        sums.entropy += entropy;
+                    }
                 }
                 None => {
                     scores.fill(0.0);
@@ -276,9 +281,9 @@ impl<'a> Panel<'a> {
                     }
                 }
             }
-            if let Some(Some(truth)) = self.clamped.get(item) {
+            if let Some(truth) = known {
                 scores.fill(0.0);
-                scores[*truth as usize] = 1.0;
+                scores[truth as usize] = 1.0;
             }
             for (p, &new) in p.iter_mut().zip(scores.iter()) {
                 sums.change = sums.change.max((*p - new).abs());
@@ -286,10 +291,6 @@ impl<'a> Panel<'a> {
             }
             for (class, &p) in sums.classes[..k].iter_mut().zip(&*p) {
                 *class += p;
-                if p < 1.0 {
-                    let p = p.max(FLOOR);
-                    sums.entropy -= p * p.ln();
-                }
             }
             for &row in rows {
                 let counts = &mut sums.rows[row as usize * k..][..k];
@@ -325,14 +326,28 @@ impl Counts {
     }
 }
 
-/// Turns logarithms into shares that sum to 1 and returns the logarithm of the sum. At least one must be finite.
-pub(super) fn softmax(scores: &mut [f64]) -> f64 {
+/// The entries of a row, of which there are `K`, or `k` if that is 0.
+fn row_of<const K: usize>(data: &[f64], row: u32, k: usize) -> &[f64] {
+    match K {
+        0 => &data[row as usize * k..][..k],
+        _ => &data.as_chunks::<K>().0[row as usize],
+    }
+}
+
+/// Turns logarithms into shares that sum to 1; returns the logarithm of their sum and the entropy of the shares. At least one
+/// must be finite.
+pub(super) fn softmax(scores: &mut [f64]) -> (f64, f64) {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
+    let (mut sum, mut weighted) = (0.0, 0.0);
     for score in scores.iter_mut() {
-        *score = (*score - most).exp();
+        let log = *score - most;
+        *score = log.exp();
         sum += *score;
+        if *score > 0.0 {
+            weighted += *score * log;
+        }
     }
     scores.iter_mut().for_each(|score| *score /= sum);
-    most + sum.ln()
+    let log_sum = sum.ln();
+    (most + log_sum, log_sum - weighted / sum)
 }

@@ -126,7 +126,7 @@ impl Model<'_> {
                 scores[label as usize] += x + others;
                 sums.objective -= softplus(x) + others;
             }
-            sums.objective += softmax(&mut scores) - self.n_active.ln();
+            sums.objective += softmax(&mut scores).0 - self.n_active.ln();
             sums.objective -= (*beta - 1.0).powi(2) / 2.0;
             if let Some(Some(truth)) = self.clamped.get(item) {
                 scores.fill(0.0);

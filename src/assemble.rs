@@ -584,9 +584,18 @@ fn progress(study: &Study, summary: &PoolSummary) -> Progress {
         items_done: real().filter(|&i| votes[i] >= wanted).count() as u64,
         votes_wanted: wanted * summary.items as u64,
         votes_collected: real().map(|i| votes[i].min(wanted)).sum(),
-        votes_per_item: Bins::whole(real().map(|i| votes[i])),
+        votes_per_item: whole_counts(real().map(|i| votes[i]).collect(), wanted),
         made: made(study, "veche votes import", None),
     }
+}
+
+/// Counts from none to one more than wanted, so that a finished campaign is one bar among empty places.
+fn whole_counts(votes: Vec<u64>, wanted: u64) -> Bins {
+    let most = votes.iter().copied().max().unwrap_or(0).max(wanted);
+    if most > 200 {
+        return Bins::whole(votes);
+    }
+    Bins::new(-0.5, 1.0, most as usize + 2, votes.into_iter().map(|n| n as f64))
 }
 
 fn left_out(study: &Study, verdicts: &[Verdict], in_force: Policy) -> LeftOut {

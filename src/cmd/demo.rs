@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2026)]
     pub seed: u64,
     /// Annotators
-    #[arg(long, default_value_t = 80)]
+    #[arg(long, default_value_t = 50)]
     pub annotators: u32,
     /// Share of annotators who do not look at all
     #[arg(long, default_value_t = 0.1)]

@@ -18,7 +18,9 @@ use std::{
 use veche_analysis::{ChoiceVotes, NumberVotes};
 use veche_pools::{
     Answer, ChoiceScale, NumberScale, Question, Scale,
-    banning::{Context, Given, History, Judged, Policy, Rule, Verdict, decide},
+    banning::{
+        Context, Estimation, Given, History, Judged, Policy, Rule, Verdict, decide, estimate_tables,
+    },
     controls::{Judgement, judge},
 };
 
@@ -413,12 +415,35 @@ impl Study {
 
     /// The verdict of these rules on every annotator.
     pub fn verdicts(&self, rules: &[Rule]) -> Result<Vec<Verdict>> {
-        let context = Context::new(self.questions.clone());
+        let context = self.context(rules)?;
         let mut verdicts = Vec::with_capacity(self.annotators.len());
         for history in self.histories() {
             verdicts.push(decide(rules, &history, &context)?);
         }
         Ok(verdicts)
+    }
+
+    /// The questions with the shipped tables of the sequential test.
+    pub fn plain_context(&self) -> Context {
+        Context::new(self.questions.clone())
+    }
+
+    /// The questions with tables for the sequential test: estimated from these votes where a rule needs them and there
+    /// are enough, else as shipped.
+    pub fn context(&self, rules: &[Rule]) -> Result<Context> {
+        let mut context = self.plain_context();
+        let mut histories = None;
+        for rule in rules.iter().filter(|r| matches!(r, Rule::Sequential { .. })) {
+            let Some(question) = rule.question(&context)? else { continue };
+            let truths: Vec<f64> = self.true_numbers(question as usize).into_iter().flatten().collect();
+            let histories = histories.get_or_insert_with(|| self.histories());
+            if let Estimation::Estimated { tables, .. } =
+                estimate_tables(histories, question, &truths, &context)?
+            {
+                context = context.with_tables(question, tables);
+            }
+        }
+        Ok(context)
     }
 
     /// The rules of the campaign; none for a plain table.

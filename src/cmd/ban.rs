@@ -1,6 +1,9 @@
 //! `veche ban`: who is banned, by which rule, on which evidence.
 
-use super::input::{RuleArgs, VotesArgs};
+use super::{
+    explain,
+    input::{RuleArgs, VotesArgs},
+};
 use crate::{
     Result,
     files::{
@@ -35,6 +38,15 @@ pub struct Args {
     /// Toloka project the restrictions hold in; all projects by default
     #[arg(long, value_name = "ID")]
     project_id: Option<String>,
+    /// Show why: the path of every rule's statistic for one annotator
+    #[arg(long, value_name = "ANNOTATOR", conflicts_with = "json")]
+    explain: Option<String>,
+    /// Draw that path as SVG
+    #[arg(long, value_name = "FILE", requires = "explain")]
+    picture: Option<PathBuf>,
+    /// Try other rules on the votes collected: who would have been banned when, and what it does to the labels; nothing is written
+    #[arg(long = "rules", value_name = "FILE.toml", conflicts_with_all = ["json", "explain", "out", "toloka"])]
+    rules_file: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -44,10 +56,19 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let study = args.input.open()?;
     let rules = args.rules.rules(&study)?;
+    if let Some(file) = &args.rules_file {
+        let (policy, other) = explain::read_rules(&study, file)?;
+        super::print(&explain::replay(&study, (study.policy(), &rules), (policy, &other))?);
+        return Ok(());
+    }
     if rules.is_empty() {
         return problem("there is no ban rule")
             .hint("add a [[ban.rule]] to campaign.toml, or give --ban-mae ERROR")
             .fail();
+    }
+    if let Some(annotator) = &args.explain {
+        super::print(&explain::explain(&study, &rules, annotator, args.picture.as_deref())?);
+        return Ok(());
     }
     let verdicts = study.verdicts(&rules)?;
     let mut bans = Vec::new();

@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod ban;
 pub mod bench;
 pub mod demo;
+pub mod explain;
 pub mod init;
 pub mod input;
 pub mod man;

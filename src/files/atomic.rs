@@ -107,7 +107,9 @@ fn sync_tree(dir: &Path, lock: &File) -> io::Result<()> {
             break;
         }
     }
-    files.iter().try_for_each(|path| File::open(path)?.sync_all())?;
+    files
+        .iter()
+        .try_for_each(|path| File::open(path)?.sync_all())?;
     lock.sync_all()
 }
 

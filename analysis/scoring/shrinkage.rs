@@ -85,11 +85,18 @@ impl Groups {
         }
     }
 
+    /// Pooled variance within groups; `None` if no group has two values.
+    pub(crate) fn variance_within(&self) -> Option<f64> {
+        let rest = self.squares - self.between;
+        // What is left by rounding alone, where nothing varies, is nothing.
+        let rest = if rest > 1e-13 * self.squares { rest } else { 0.0 };
+        (self.n > self.groups + 0.5).then(|| rest / (self.n - self.groups))
+    }
+
     fn variance_ratio(&self) -> f64 {
-        if self.groups < 2.0 || self.n <= self.groups {
+        let Some(within) = self.variance_within().filter(|_| self.groups > 1.5) else {
             return f64::INFINITY;
-        }
-        let within = ((self.squares - self.between) / (self.n - self.groups)).max(0.0);
+        };
         let spread = (self.between - self.sum * self.sum / self.n).max(0.0) / (self.groups - 1.0);
         // The average group size when sizes differ (Snedecor and Cochran).
         let size = (self.n - self.n_squared / self.n) / (self.groups - 1.0);

@@ -3,18 +3,37 @@
 //! Every method gets the votes of one item at a time together with what controls say about their annotators. If the item
 //! is itself a control, that is computed without the item, always: its own truth must not flatter its estimate.
 
+mod alternation;
+mod auto;
 mod ballot;
 pub mod calibration;
+mod catd;
+mod choose;
+mod consensus;
+mod crh;
+mod engine;
 mod estimate;
 mod exp_mae;
+mod folds;
+mod formula;
+mod gtm;
+mod huber;
+mod hybrid;
 mod inverse_mae;
+mod inverse_mse;
 mod iqm;
+mod learned;
+mod lfc_n;
+mod linear;
 mod mean;
 mod median;
 mod mode;
 mod noise;
 #[cfg(test)]
 mod properties;
+mod range;
+mod ridge;
+mod standing;
 mod trimmed;
 mod winsorized;
 
@@ -48,6 +67,32 @@ pub enum NumberMethod {
     InverseMae,
     /// Annotators weigh 1/MAE².
     InverseMae2,
+    /// `exp-mae` with T a share of the overall MAE, chosen on controls.
+    ExpMaeAuto,
+    /// Votes far from the others are held back (Huber 1964).
+    Huber,
+    /// Annotators weigh 1/MSE.
+    InverseMse,
+    /// Annotators' biases on controls are subtracted; they weigh one over what is left of the MSE.
+    InverseMseUnbiased,
+    /// The same without the variance that all share.
+    InverseMseUnbiasedShared,
+    /// Annotators weigh the upper bound of their precision around the weighted mean (Li et al. 2014).
+    Catd,
+    /// Annotators weigh the logarithm of their share of the loss (Li et al. 2014).
+    Crh,
+    /// Gaussian votes, a variance per annotator (Raykar et al. 2010, without features).
+    LfcN,
+    /// Gaussian truth model: the same on votes standardised per item, with priors (Zhao and Han 2012).
+    Gtm,
+    /// EM of biases and variances around the consensus, errors Student's with 4 degrees of freedom: needs no control.
+    StudentT,
+    /// EM of biases and variances around the consensus, mixed with the MAE on controls.
+    Hybrid,
+    /// A correction learned on controls from sorted votes and annotators' scores.
+    Learned,
+    /// The best blend of all of them on controls.
+    Auto,
 }
 
 /// Settings of all numeric methods; each looks at its own.
@@ -128,6 +173,19 @@ impl NumberMethod {
         Self::ExpMae,
         Self::InverseMae,
         Self::InverseMae2,
+        Self::ExpMaeAuto,
+        Self::Huber,
+        Self::InverseMse,
+        Self::InverseMseUnbiased,
+        Self::InverseMseUnbiasedShared,
+        Self::Catd,
+        Self::Crh,
+        Self::LfcN,
+        Self::Gtm,
+        Self::StudentT,
+        Self::Hybrid,
+        Self::Learned,
+        Self::Auto,
     ];
 
     /// Its name on the command line and in files.
@@ -142,6 +200,19 @@ impl NumberMethod {
             Self::ExpMae => "exp-mae",
             Self::InverseMae => "inverse-mae",
             Self::InverseMae2 => "inverse-mae2",
+            Self::ExpMaeAuto => "exp-mae-auto",
+            Self::Huber => "huber",
+            Self::InverseMse => "inverse-mse",
+            Self::InverseMseUnbiased => "inverse-mse-unbiased",
+            Self::InverseMseUnbiasedShared => "inverse-mse-unbiased-shared",
+            Self::Catd => "catd",
+            Self::Crh => "crh",
+            Self::LfcN => "lfc-n",
+            Self::Gtm => "gtm",
+            Self::StudentT => "student-t",
+            Self::Hybrid => "hybrid",
+            Self::Learned => "learned",
+            Self::Auto => "auto",
         }
     }
 
@@ -160,12 +231,46 @@ impl NumberMethod {
 
     /// Whether it weighs annotators by their error on controls, and so fails without any.
     pub fn needs_controls(self) -> bool {
-        matches!(self, Self::ExpMae | Self::InverseMae | Self::InverseMae2)
+        matches!(
+            self,
+            Self::ExpMae
+                | Self::InverseMae
+                | Self::InverseMae2
+                | Self::ExpMaeAuto
+                | Self::InverseMse
+                | Self::InverseMseUnbiased
+                | Self::InverseMseUnbiasedShared
+                | Self::Learned
+        )
     }
 
-    /// Whether it is a formula, which leaves an item out of its own scores at no cost, and not an iteration.
+    /// Whether a control's own truth has no part at all in its own estimate, because the method is a formula that leaves the
+    /// item out of its own scores, or because it looks at no truth. The others choose or learn something on all controls;
+    /// their estimates of controls are without the item's truth in the weights, not in the choice, and the bake-off hides
+    /// whole folds of truths from them.
     pub fn is_closed(self) -> bool {
-        true
+        !self.chooses()
+    }
+
+    /// Whether it chooses or learns on controls.
+    fn chooses(self) -> bool {
+        matches!(
+            self,
+            Self::ExpMaeAuto | Self::Hybrid | Self::Learned | Self::Auto
+        )
+    }
+
+    /// Whether it subtracts biases of annotators: an estimate may then lie outside its votes.
+    pub fn corrects_bias(self) -> bool {
+        matches!(
+            self,
+            Self::InverseMseUnbiased
+                | Self::InverseMseUnbiasedShared
+                | Self::StudentT
+                | Self::Hybrid
+                | Self::Learned
+                | Self::Auto
+        )
     }
 
     /// Estimates every item. `truth` has one entry per item and holds what the method may see.
@@ -197,7 +302,7 @@ impl NumberMethod {
                 method: self.name(),
             });
         }
-        Ok(estimate::closed(self, votes, truth, settings))
+        Ok(estimate::estimate(self, votes, truth, settings))
     }
 }
 

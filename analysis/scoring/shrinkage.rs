@@ -89,7 +89,11 @@ impl Groups {
     pub(crate) fn variance_within(&self) -> Option<f64> {
         let rest = self.squares - self.between;
         // What is left by rounding alone, where nothing varies, is nothing.
-        let rest = if rest > 1e-13 * self.squares { rest } else { 0.0 };
+        let rest = if rest > 1e-13 * self.squares {
+            rest
+        } else {
+            0.0
+        };
         (self.n > self.groups + 0.5).then(|| rest / (self.n - self.groups))
     }
 

@@ -244,14 +244,20 @@ mod tests {
             }
         });
         // Residuals −2, 2, 6 in units of 2: squares 1, 1, 9.
-        assert_eq!(seen[0].iter().map(|s| s.squares).collect::<Vec<_>>(), [1.0, 1.0, 9.0]);
+        assert_eq!(
+            seen[0].iter().map(|s| s.squares).collect::<Vec<_>>(),
+            [1.0, 1.0, 9.0]
+        );
         assert!(seen[0].iter().all(|s| s.n == 1.0));
         // Weights 1, 1, 1/9: (10 + 14 + 2)/(19/9) = 234/19.
         let z = 234.0 / 19.0;
         assert!((seen[1][0].sum - (10.0 - z) / 2.0).abs() < 1e-12);
         assert!((seen[1][0].slack - 9.0 / 19.0).abs() < 1e-12);
         assert_eq!(fit.truths[1], 5.0);
-        assert!(matches!(fit.convergence, Convergence::Stopped { passes: 3, .. }));
+        assert!(matches!(
+            fit.convergence,
+            Convergence::Stopped { passes: 3, .. }
+        ));
     }
 
     #[test]

@@ -44,7 +44,11 @@ fn lower_quantile(n: u64) -> f64 {
 fn weight(s: &Residuals, quantile: f64) -> f64 {
     let n = s.n.max(1.0);
     // In units of the pooled variance; who shares no item with anybody counts as average.
-    let mean = if s.n > 0.0 { rounded(s.squares / n) } else { 1.0 };
+    let mean = if s.n > 0.0 {
+        rounded(s.squares / n)
+    } else {
+        1.0
+    };
     quantile / (n * mean.max(FLOOR_SHARE))
 }
 

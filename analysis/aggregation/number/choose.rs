@@ -39,7 +39,9 @@ impl Losses {
             let (difference, error) = self.difference(c, best);
             difference <= errors * error * (1.0 + ROUNDING) + ROUNDING * self.mean(best)
         };
-        (0..self.columns.len()).find(|&c| allowed(c)).unwrap_or(best)
+        (0..self.columns.len())
+            .find(|&c| allowed(c))
+            .unwrap_or(best)
     }
 
     /// Mean of the difference in loss of two candidates and its standard error.

@@ -1,8 +1,6 @@
 //! What all formulas share: the evidence of controls, the fits of the crowd, and the view of one item.
 
-use rayon::prelude::*;
-
-use super::ballot::{Ballot, Point, Skill};
+use super::ballot::{Ballot, Skill};
 use super::formula::{Buffers, Crowd, Formula, Scratch, View};
 use super::noise::Evidence;
 use super::standing::Standing;
@@ -32,7 +30,8 @@ impl<'a> Engine<'a> {
         let with_standings = formulas.iter().any(Formula::needs_standings);
         let standings = if with_standings {
             let sums = evidence.controls.annotators.iter();
-            sums.map(|sums| evidence.noise.prior.standing(sums)).collect()
+            sums.map(|sums| evidence.noise.prior.standing(sums))
+                .collect()
         } else {
             Vec::new()
         };
@@ -110,18 +109,5 @@ impl<'a> Engine<'a> {
             .collect();
         let stride = all.len().div_ceil(most).max(1);
         all.into_iter().step_by(stride).collect()
-    }
-
-    /// Estimates of these items by every formula, item by item.
-    pub(super) fn table(&self, items: &[usize], formulas: &[Formula]) -> Vec<Vec<Point>> {
-        items
-            .par_iter()
-            .map_init(Scratch::default, |scratch, &item| {
-                self.view(item, scratch, |view, buffers| {
-                    formulas.iter().map(|f| f.point(view, buffers)).collect()
-                })
-                .unwrap_or_default()
-            })
-            .collect()
     }
 }

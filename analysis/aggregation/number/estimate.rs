@@ -10,8 +10,7 @@ use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;
 use super::noise::{Evidence, Noise};
 use super::{
-    NumberEstimate, NumberMethod, NumberResult, NumberSettings, auto, iqm, trimmed,
-    winsorized,
+    NumberEstimate, NumberMethod, NumberResult, NumberSettings, auto, iqm, trimmed, winsorized,
 };
 use crate::NumberVotes;
 use crate::aggregation::Convergence;
@@ -32,10 +31,7 @@ fn formula(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Op
         NumberMethod::Iqm => Formula::Iqm(trimmed::variance_factor(iqm::QUARTER)),
         NumberMethod::Winsorized => {
             let sd = noise.own.unwrap_or(0.0).sqrt();
-            Formula::Winsorized(
-                settings.cap,
-                winsorized::variance_factor(settings.cap / sd),
-            )
+            Formula::Winsorized(settings.cap, winsorized::variance_factor(settings.cap / sd))
         }
         NumberMethod::ExpMae => Formula::ExpMae(settings.temperature),
         NumberMethod::InverseMae => Formula::InverseMae(1),

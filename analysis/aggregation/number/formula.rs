@@ -192,9 +192,7 @@ impl Formula {
             Self::Iqm(factor) => iqm::estimate(ballot, factor, sorted),
             Self::ExpMae(temperature) => exp_mae::estimate(ballot, temperature),
             Self::InverseMae(power) => inverse_mae::estimate(ballot, power),
-            Self::Huber => {
-                huber::estimate(ballot, view.crowd.spread, sorted, buffers.deviations)
-            }
+            Self::Huber => huber::estimate(ballot, view.crowd.spread, sorted, buffers.deviations),
             Self::Tempered(share) => {
                 let temperature = share * view.noise.overall_mae;
                 self.weigh(view, buffers, false, |at, s| Term {

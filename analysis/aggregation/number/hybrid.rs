@@ -82,7 +82,12 @@ impl Mix {
         };
         let by_mae = exp_mae::log_weight(standing.mae, self.share * noise.overall_mae);
         // Errors around the consensus are what counts; without two votes on any item there is none.
-        let own = noise.within.map_or(skill.variance, |within| within / a.weight);
+        // Errors around the consensus are what counts, and the bias too where it is left in. Without two votes on any item
+        // there is no consensus.
+        let own = match (self.shift, noise.within) {
+            (Shift::None, _) | (_, None) => skill.variance,
+            (_, Some(within)) => within / a.weight,
+        };
         Term {
             log_weight: -self.power * log(1.0 / a.weight, 1.0) + by_mae,
             offset,

@@ -58,9 +58,8 @@ mod tests {
             own,
         };
         let (a, b) = (standing(4.0, 1.0, 3.0, 1.0), standing(12.0, -2.0, 6.0, 4.0));
-        let mean = |f: &dyn Fn(&Standing) -> Term| {
-            combine(&[10.0, 20.0], &[f(&a), f(&b)], true).value
-        };
+        let mean =
+            |f: &dyn Fn(&Standing) -> Term| combine(&[10.0, 20.0], &[f(&a), f(&b)], true).value;
         // 1/4 to 1/12: (3·10 + 20)/4; 1/3 to 1/6: (2·9 + 22)/3; 1 to 1/4: (4·9 + 22)/5.
         assert!((mean(&|s| inverse_mse(s, 5.0, 1.0)) - 12.5).abs() < 1e-12);
         assert!((mean(&|s| unbiased(s, 5.0)) - 40.0 / 3.0).abs() < 1e-12);

@@ -41,7 +41,7 @@ mod tests {
             Residuals {
                 n: 3.0,
                 heft: 3.0,
-            sum: 0.0,
+                sum: 0.0,
                 squares: 0.5,
                 slack: 0.5,
             },

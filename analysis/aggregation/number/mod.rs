@@ -1,7 +1,9 @@
 //! From numeric votes to one number per item: [`NumberMethod`], one file per formula.
 //!
 //! Every method gets the votes of one item at a time together with what controls say about their annotators. If the item
-//! is itself a control, that is computed without the item, always: its own truth must not flatter its estimate.
+//! is itself a control, that is computed without the item, always: its own truth must not flatter its estimate. What is fitted
+//! to the votes of all items at once (`alternation`) sees no truth; what is chosen or learned on controls (`auto`, `learned`)
+//! is chosen for each control on those outside its fold.
 
 mod alternation;
 mod auto;
@@ -91,7 +93,9 @@ pub enum NumberMethod {
     Hybrid,
     /// A correction learned on controls from sorted votes and annotators' scores.
     Learned,
-    /// The best blend of all of them on controls.
+    /// The blend of all of them that does best on controls. Without controls, with fewer than five, or where nothing is reliably
+    /// better: `student-t`. Where controls cover only a part of the range of the items, only methods that look at no truth
+    /// are blended. Nothing in it is in the unit of the votes.
     Auto,
 }
 
@@ -125,7 +129,8 @@ impl Default for NumberSettings {
 /// What the votes on one item say, in their unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct NumberEstimate {
-    /// The estimate; it lies between the smallest and the largest vote.
+    /// The estimate; it lies between the smallest and the largest vote unless the method subtracts annotators' biases
+    /// ([`NumberMethod::corrects_bias`]).
     pub value: f64,
     /// Its standard error; `None` when nothing tells how far it may be off (one vote per item and no controls, or votes
     /// that all agree and no controls that contradict).
@@ -275,8 +280,9 @@ impl NumberMethod {
 
     /// Estimates every item. `truth` has one entry per item and holds what the method may see.
     ///
-    /// - Items without votes get `None`; one vote is its own estimate.
-    /// - A control's own truth has no part in its own estimate, variances and calibration. An annotator with no (other)
+    /// - Items without votes get `None`; one vote is its own estimate, but for a bias that is subtracted.
+    /// - A control's own truth has no part in its own estimate, variances and calibration (see [`Self::is_closed`] for methods
+    ///   that choose). An annotator with no (other)
     ///   control counts with the overall MAE.
     /// - The standard error is `sqrt(Σ w̃_u² σ_u² + τ²)`: w̃ the normalised weights (for methods by rank a factor relative
     ///   to the mean, see each file), σ_u² the annotator's own error variance on controls, shrunk to the pooled one, τ² that
@@ -284,7 +290,7 @@ impl NumberMethod {
     /// - With at least [`calibration::LEAST_CONTROLS`] controls standard errors and intervals are fitted to the errors on
     ///   controls (see [`calibration`]), so that intervals cover at their level whatever method and errors.
     ///
-    /// Linear in the votes. Does not depend on the order of votes, the names of annotators or the number of threads.
+    /// Linear in the votes, per pass for methods that iterate; at most 60 passes. Does not depend on the order of votes, the names of annotators or the number of threads.
     /// Errors if a setting is out of range, `truth` has another length, a vote or truth is not a usable number, or the
     /// method needs controls and none has a vote.
     pub fn estimate(

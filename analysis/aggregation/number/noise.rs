@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::ballot::Skill;
-use crate::NumberVotes;
 use super::standing::Prior;
+use crate::NumberVotes;
 use crate::scoring::controls::{ControlErrors, ErrorSums, Totals};
 use crate::scoring::shrinkage::{Shrinkage, shrunk};
 

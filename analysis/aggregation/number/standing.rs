@@ -101,14 +101,8 @@ mod tests {
     #[test]
     fn biases_and_variances_as_worked_by_hand() {
         // Errors of annotator 0: 4, 6; of annotator 1: −1, 1 (four controls, one vote each).
-        let votes = NumberVotes::new(
-            4,
-            2,
-            &[0, 1, 2, 3],
-            &[0, 0, 1, 1],
-            &[14.0, 16.0, 9.0, 11.0],
-        )
-        .unwrap();
+        let votes =
+            NumberVotes::new(4, 2, &[0, 1, 2, 3], &[0, 0, 1, 1], &[14.0, 16.0, 9.0, 11.0]).unwrap();
         let controls = ControlErrors::of(&votes, &[Some(10.0); 4]);
         let prior = Prior::new(&controls.totals(), 0.0, 0.0);
         // Within: 2 and 2 over two degrees of freedom: 2. Between: 2·(2.5² + 2.5²) = 25 = 2 + 2·s², s² = 11.5, k = 2/11.5.

@@ -18,27 +18,28 @@ const LEAST_CONTROLS: usize = 20;
 /// What is corrected.
 const BASE: Formula = Formula::Unbiased;
 
-/// Estimates whose distances from the base are features.
-const ESTIMATES: [Formula; 9] = [
+/// Estimates whose distances from the median are features. None subtracts biases measured on controls: seen from a control such
+/// a bias lacks the control's own error and so tends to its other side, a pattern that a regression would learn and that items
+/// without a known truth do not have.
+const ESTIMATES: [Formula; 8] = [
     Formula::Mean,
-    Formula::Median,
     Formula::Huber,
     Formula::Tempered(0.35),
     Formula::Tempered(0.12),
     Formula::InverseMse,
-    Formula::UnbiasedShared,
+    Formula::LfcN,
     Formula::Catd,
     Formula::Hybrid(Mix::PLAIN),
 ];
 
-/// Places in the sorted votes whose distances from the base are features.
+/// Places in the sorted votes whose distances from the median are features.
 const PLACES: [f64; 6] = [0.0, 0.1, 0.25, 0.75, 0.9, 1.0];
 
 /// Estimates, places, and spread.
 const FEATURES: usize = ESTIMATES.len() + PLACES.len() + 1;
 
-/// `truth − base` as a ridge regression on the distances of other estimates and of the sorted votes from the base (bias-corrected
-/// inverse variance). Distances do not depend on where on the scale an item lies, so controls that cover a part of the range
+/// `truth − base` as a ridge regression on the distances of other estimates and of the sorted votes from the median; the base is
+/// the bias-corrected inverse variance. Distances do not depend on where on the scale an item lies, so controls that cover a part of the range
 /// teach nothing wrong about the rest, and the unit cancels.
 #[derive(Debug, Clone)]
 pub(super) struct Learned {
@@ -120,8 +121,9 @@ impl Learned {
 fn features(view: &View<'_>, buffers: &mut Buffers<'_>) -> (Vec<f64>, Point) {
     let base = BASE.point(view, buffers);
     let mut x = Vec::with_capacity(FEATURES);
+    let median = Formula::Median.point(view, buffers).value;
     for formula in &ESTIMATES {
-        x.push(formula.point(view, buffers).value - base.value);
+        x.push(formula.point(view, buffers).value - median);
     }
     let sorted = view.ballot.sort(buffers.sorted);
     let at = |share: f64| {
@@ -130,7 +132,7 @@ fn features(view: &View<'_>, buffers: &mut Buffers<'_>) -> (Vec<f64>, Point) {
         let high = (low + 1).min(sorted.len() - 1);
         sorted[low] + part * (sorted[high] - sorted[low])
     };
-    x.extend(PLACES.map(|share| at(share) - base.value));
+    x.extend(PLACES.map(|share| at(share) - median));
     x.push(at(0.75) - at(0.25));
     (x, base)
 }

@@ -11,10 +11,17 @@ use super::folds::{FOLDS, Folds};
 use super::formula::{Buffers, Formula, Scratch, View};
 use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;
+use super::line::{self, Line};
 use super::{hybrid, iqm, range, trimmed};
 
 /// Controls looked at, at most: with so many the differences between candidates are known to a few thousandths of the error.
 const MOST_CONTROLS: usize = 5_000;
+
+/// Items that are no controls looked at, at most, for where they lie.
+const MOST_OTHERS: usize = 5_000;
+
+/// The line must be better by more than so many standard errors: it changes every estimate, most of all those at the ends.
+const LINE_ERRORS: f64 = 2.0;
 
 /// With fewer controls nothing is chosen.
 const LEAST_CONTROLS: usize = 5;
@@ -76,6 +83,9 @@ pub(super) struct Choice {
     whole: Blend,
     by_fold: Vec<Blend>,
     folds: Option<Folds>,
+    /// Of the whole and of each fold; empty where nothing is gained.
+    line: Option<Line>,
+    lines: Vec<Option<Line>>,
 }
 
 impl Choice {
@@ -85,6 +95,8 @@ impl Choice {
             whole: Blend::one(formula),
             by_fold: Vec::new(),
             folds: None,
+            line: None,
+            lines: Vec::new(),
         }
     }
 
@@ -92,7 +104,61 @@ impl Choice {
     pub(super) fn point(&self, view: &View<'_>, buffers: &mut Buffers<'_>) -> Point {
         let fold = self.folds.as_ref().and_then(|f| f.of_item(view.item));
         let blend = fold.and_then(|fold| self.by_fold.get(fold));
-        blend.unwrap_or(&self.whole).point(view, buffers)
+        let mut point = blend.unwrap_or(&self.whole).point(view, buffers);
+        let line = fold.map_or(self.line, |fold| {
+            self.lines.get(fold).copied().unwrap_or(self.line)
+        });
+        if let Some(line) = line {
+            point.value = line.at(point.value);
+            point.variance *= line.slope * line.slope;
+            point.unbiased = true;
+        }
+        point
+    }
+
+    /// The same with estimates put through the inverse of the crowd's line, if that makes errors on controls smaller by more
+    /// than two standard errors, each control by a line that has not seen it.
+    fn calibrated(mut self, engine: &Engine<'_>, controls: &[usize]) -> Self {
+        let folds = self
+            .folds
+            .get_or_insert_with(|| Folds::of(controls, engine.truth.len()))
+            .clone();
+        let values = |items: &[usize]| -> Vec<f64> {
+            items
+                .par_iter()
+                .map_init(Scratch::default, |scratch, &item| {
+                    let point = engine.view(item, scratch, |v, b| self.point(v, b));
+                    point.map_or(0.0, |point| point.value)
+                })
+                .collect()
+        };
+        let estimates = values(controls);
+        let others = engine.others(MOST_OTHERS);
+        let of_others = values(&others);
+        let target = if others.is_empty() {
+            line::spread(&estimates)
+        } else {
+            line::spread(&of_others)
+        };
+        let Some(target) = target else { return self };
+        let known = |row: usize| (estimates[row], engine.truth[controls[row]].unwrap_or(0.0));
+        let fit = |fold: Option<usize>| {
+            let pairs: Vec<_> = folds.outside(fold).into_iter().map(known).collect();
+            Line::fit(&pairs, target)
+        };
+        let lines: Vec<Option<Line>> = (0..FOLDS).map(|fold| fit(Some(fold))).collect();
+        let (mut plain, mut straightened) = (Vec::new(), Vec::new());
+        for row in 0..controls.len() {
+            let (estimate, truth) = known(row);
+            let line = lines[folds.of_row(row)];
+            plain.push((estimate - truth).abs());
+            straightened.push((line.map_or(estimate, |line| line.at(estimate)) - truth).abs());
+        }
+        if Losses::new(vec![plain, straightened]).first_within(LINE_ERRORS) == 1 {
+            self.line = fit(None);
+            self.lines = lines;
+        }
+        self
     }
 
     /// `exp-mae-auto`: the temperature of the smallest loss.
@@ -108,7 +174,8 @@ impl Choice {
             return Self::one(Formula::Hybrid(Mix::PLAIN));
         }
         let formulas = Mix::grid().map(Formula::Hybrid).collect();
-        Self::single(engine, formulas, hybrid::chosen)
+        let controls = engine.controls(MOST_CONTROLS);
+        Self::single(engine, formulas, hybrid::chosen).calibrated(engine, &controls)
     }
 
     /// What is learned from the controls of this engine; `student-t` where they cover only a part of the range.
@@ -119,8 +186,7 @@ impl Choice {
         let learned = Learned::fit(engine, &engine.controls(MOST_CONTROLS));
         Self {
             whole: Blend(vec![(1.0, Part::Learned(Arc::new(learned)))]),
-            by_fold: Vec::new(),
-            folds: None,
+            ..Self::one(Formula::StudentT)
         }
     }
 
@@ -145,7 +211,12 @@ impl Choice {
             parts.push(Part::Learned(Arc::new(Learned::fit(engine, &controls))));
         }
         let trial = Trial::of(engine, parts);
-        trial.choice(|rows| trial.greedy(rows))
+        let choice = trial.choice(|rows| trial.greedy(rows));
+        if covered {
+            choice.calibrated(engine, &controls)
+        } else {
+            choice
+        }
     }
 }
 
@@ -225,6 +296,8 @@ impl Trial {
             whole,
             by_fold: blends,
             folds: Some(self.folds.clone()),
+            line: None,
+            lines: Vec::new(),
         }
     }
 

@@ -104,8 +104,17 @@ impl<'a> Engine<'a> {
 
     /// Items with votes and a visible truth, at most `most` of them, evenly spread.
     pub(super) fn controls(&self, most: usize) -> Vec<usize> {
+        self.some(true, most)
+    }
+
+    /// Items with votes and no visible truth, at most `most` of them, evenly spread.
+    pub(super) fn others(&self, most: usize) -> Vec<usize> {
+        self.some(false, most)
+    }
+
+    fn some(&self, known: bool, most: usize) -> Vec<usize> {
         let all: Vec<usize> = (0..self.truth.len())
-            .filter(|&i| self.truth[i].is_some() && !self.votes.item(i).1.is_empty())
+            .filter(|&i| self.truth[i].is_some() == known && !self.votes.item(i).1.is_empty())
             .collect();
         let stride = all.len().div_ceil(most).max(1);
         all.into_iter().step_by(stride).collect()

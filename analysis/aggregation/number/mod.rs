@@ -26,6 +26,7 @@ mod inverse_mse;
 mod iqm;
 mod learned;
 mod lfc_n;
+mod line;
 mod linear;
 mod mean;
 mod median;

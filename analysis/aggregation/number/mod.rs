@@ -35,6 +35,8 @@ mod noise;
 #[cfg(test)]
 mod properties;
 mod range;
+#[cfg(test)]
+mod recovery;
 mod ridge;
 mod standing;
 mod trimmed;

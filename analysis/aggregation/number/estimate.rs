@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::auto::Choice;
 use super::calibration::Calibration;
 use super::engine::Engine;
 use super::formula::{Crowd, Formula, Scratch};
 use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;
+use super::model::Choice;
 use super::noise::{Evidence, Noise};
 use super::{
     NumberEstimate, NumberMethod, NumberResult, NumberSettings, auto, iqm, trimmed, winsorized,

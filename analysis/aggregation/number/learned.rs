@@ -136,3 +136,60 @@ fn features(view: &View<'_>, buffers: &mut Buffers<'_>) -> (Vec<f64>, Point) {
     x.push(at(0.75) - at(0.25));
     (x, base)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::noise::Evidence;
+    use super::*;
+    use crate::NumberVotes;
+    use crate::scoring::Shrinkage;
+    use crate::simulated::Crowd;
+
+    /// Mean |error| on items that are no controls: of what is learned, and of what it corrects.
+    fn losses(controls: usize) -> (f64, f64) {
+        // Votes far above the others in one direction only: the truth lies below the weighted mean.
+        let sample = Crowd {
+            items: 900,
+            ..Crowd::default()
+        }
+        .draw(6);
+        let (mut items, mut annotators, mut values) = (vec![], vec![], vec![]);
+        for (item, who, votes) in sample.votes.items() {
+            for (at, (&u, v)) in who.iter().zip(votes).enumerate() {
+                items.push(item as u32);
+                annotators.push(u);
+                values.push(v + if (item + at) % 5 == 0 { 40.0 } else { 0.0 });
+            }
+        }
+        let votes = NumberVotes::new(900, 80, &items, &annotators, &values).unwrap();
+        let truth = sample.truth.iter().enumerate();
+        let known: Vec<_> = truth.map(|(i, &z)| (i < controls).then_some(z)).collect();
+        let formulas: Vec<_> = Learned::formulas().collect();
+        let evidence = Evidence::of(&votes, &known, Shrinkage::None);
+        let engine = Engine::new(&votes, &known, evidence, &formulas);
+        let learned = Learned::fit(&engine, &engine.controls(usize::MAX));
+        let mut scratch = Scratch::default();
+        let (mut after, mut before) = (0.0, 0.0);
+        for item in 400..900 {
+            let both = engine.view(item, &mut scratch, |view, buffers| {
+                (learned.point(view, buffers), BASE.point(view, buffers))
+            });
+            let (a, b) = both.unwrap();
+            after += (a.value - sample.truth[item]).abs() / 500.0;
+            before += (b.value - sample.truth[item]).abs() / 500.0;
+        }
+        (after, before)
+    }
+
+    #[test]
+    fn votes_that_are_wrong_in_one_direction_are_learned_from_controls() {
+        let (after, before) = losses(400);
+        assert!(after < 0.9 * before, "{after} {before}");
+    }
+
+    #[test]
+    fn with_few_controls_the_estimate_stays_as_it_is() {
+        let (after, before) = losses(19);
+        assert_eq!(after, before);
+    }
+}

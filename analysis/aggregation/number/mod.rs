@@ -31,6 +31,7 @@ mod linear;
 mod mean;
 mod median;
 mod mode;
+mod model;
 mod noise;
 #[cfg(test)]
 mod properties;
@@ -39,6 +40,7 @@ mod range;
 mod recovery;
 mod ridge;
 mod standing;
+mod trial;
 mod trimmed;
 mod winsorized;
 

@@ -32,3 +32,37 @@ pub(super) fn is_covered(engine: &Engine<'_>) -> bool {
     let chance = 2.0 * (cut as f64 + 1.0) / (sorted.len() as f64 + 1.0);
     share <= chance + ALLOWED
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::noise::Evidence;
+    use super::*;
+    use crate::NumberVotes;
+    use crate::scoring::Shrinkage;
+
+    /// Two votes on each of 100 items, at the item's index and one above.
+    fn covered(known: impl Fn(usize) -> bool) -> bool {
+        let items: Vec<u32> = (0..200).map(|i| i / 2).collect();
+        let annotators: Vec<u32> = (0..200).map(|i| i % 2).collect();
+        let values: Vec<f64> = (0..200).map(|i| f64::from(i / 2 + i % 2)).collect();
+        let votes = NumberVotes::new(100, 2, &items, &annotators, &values).unwrap();
+        let truth: Vec<_> = (0..100).map(|i| known(i).then_some(i as f64)).collect();
+        let evidence = Evidence::of(&votes, &truth, Shrinkage::None);
+        is_covered(&Engine::new(&votes, &truth, evidence, &[]))
+    }
+
+    #[test]
+    fn controls_all_over_the_range_cover_it_and_those_of_one_half_do_not() {
+        assert!(covered(|i| i % 3 == 0));
+        assert!(!covered(|i| i < 50));
+        assert!(!covered(|i| (30..50).contains(&i)));
+        // Nothing else to speak for, and nothing to speak with.
+        assert!(covered(|_| true) && covered(|_| false));
+    }
+
+    #[test]
+    fn a_few_controls_that_happen_to_lie_apart_are_enough() {
+        assert!(covered(|i| [20, 45, 80].contains(&i)));
+        assert!(!covered(|i| [20, 21, 22, 23, 24].contains(&i)));
+    }
+}

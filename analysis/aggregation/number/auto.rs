@@ -6,7 +6,7 @@ use super::choose::Losses;
 use super::engine::Engine;
 use super::formula::Formula;
 use super::hybrid::{Mix, SHARES};
-use super::learned::Learned;
+use super::learned::{self, Learned};
 use super::model::{Choice, Part};
 use super::trial::Trial;
 use super::{hybrid, iqm, range, trimmed};
@@ -35,12 +35,13 @@ impl Choice {
         Self::single(engine, formulas, hybrid::chosen).calibrated(engine, &controls)
     }
 
-    /// What is learned from the controls of this engine; `student-t` where they cover only a part of the range.
+    /// What is learned from the controls of this engine; the default where they are too few or cover only a part of the range.
     pub(super) fn learned(engine: &Engine<'_>) -> Self {
-        if !range::is_covered(engine) {
-            return Self::one(Formula::StudentT);
+        let controls = engine.controls(MOST_CONTROLS);
+        if controls.len() < learned::LEAST_CONTROLS || !range::is_covered(engine) {
+            return Self::one(DEFAULT);
         }
-        let learned = Learned::fit(engine, &engine.controls(MOST_CONTROLS));
+        let learned = Learned::fit(engine, &controls);
         Self::part(Part::Learned(Arc::new(learned)))
     }
 

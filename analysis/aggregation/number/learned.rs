@@ -13,7 +13,7 @@ use super::ridge::{Moments, predict};
 const PENALTIES: [f64; 8] = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
 /// With fewer controls than this nothing is learned.
-const LEAST_CONTROLS: usize = 20;
+pub(super) const LEAST_CONTROLS: usize = 20;
 
 /// What is corrected.
 const BASE: Formula = Formula::Unbiased;

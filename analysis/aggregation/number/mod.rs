@@ -80,7 +80,8 @@ pub enum NumberMethod {
     Huber,
     /// Annotators weigh 1/MSE.
     InverseMse,
-    /// Annotators' biases on controls are subtracted; they weigh one over what is left of the MSE.
+    /// Annotators' biases on controls are subtracted; they weigh one over what is left of the MSE. Controls must cover the range:
+    /// a bias measured on one part of it is subtracted everywhere.
     InverseMseUnbiased,
     /// The same without the variance that all share.
     InverseMseUnbiasedShared,
@@ -94,9 +95,11 @@ pub enum NumberMethod {
     Gtm,
     /// EM of biases and variances around the consensus, errors Student's with 4 degrees of freedom: needs no control.
     StudentT,
-    /// EM of biases and variances around the consensus, mixed with the MAE on controls.
+    /// EM of biases and variances around the consensus, mixed with the MAE on controls where that is better, and with the crowd's
+    /// pull to the middle undone where that is better. Plain EM without controls or where they cover only a part of the range.
     Hybrid,
-    /// A correction learned on controls from sorted votes and annotators' scores.
+    /// A correction of `inverse-mse-unbiased` learned on controls from sorted votes and annotators' scores; `student-t` with fewer
+    /// than 20 controls or where they cover only a part of the range.
     Learned,
     /// The blend of all of them that does best on controls. Without controls, with fewer than five, or where nothing is reliably
     /// better: `student-t`. Where controls cover only a part of the range of the items, only methods that look at no truth

@@ -133,6 +133,11 @@ pub(super) fn estimate(
         includes_shared: evidence.noise.shared.is_some(),
         shared_sd: evidence.noise.shared.map(f64::sqrt),
         controls: evidence.controls.items,
+        chosen: if method.is_closed() {
+            Vec::new()
+        } else {
+            model.chosen()
+        },
         calibration: calibration.factor(),
     }
 }

@@ -157,6 +157,34 @@ fn frames(votes: &NumberVotes, medians: &[f64], pooled: f64) -> Vec<Frame> {
 }
 
 impl Formula {
+    /// The method's name and its settings.
+    pub(super) fn words(&self) -> String {
+        let name = match self {
+            Self::Mean => "mean",
+            Self::Median => "median",
+            Self::Mode => "mode",
+            Self::Trimmed(..) => "trimmed",
+            Self::Winsorized(..) => "winsorized",
+            Self::Iqm(_) => "iqm",
+            Self::ExpMae(_) => "exp-mae",
+            Self::Tempered(share) if share.is_infinite() => "exp-mae, T = infinite",
+            Self::Tempered(share) => return format!("exp-mae, T = {share} of the overall MAE"),
+            Self::InverseMae(1) => "inverse-mae",
+            Self::InverseMae(_) => "inverse-mae2",
+            Self::InverseMse => "inverse-mse",
+            Self::Unbiased => "inverse-mse-unbiased",
+            Self::UnbiasedShared => "inverse-mse-unbiased-shared",
+            Self::Huber => "huber",
+            Self::LfcN => "lfc-n",
+            Self::Catd => "catd",
+            Self::Crh => "crh",
+            Self::Gtm => "gtm",
+            Self::StudentT => "student-t",
+            Self::Hybrid(mix) => return mix.words(),
+        };
+        name.into()
+    }
+
     /// Whether it looks at no truth.
     pub(super) fn is_blind(&self) -> bool {
         use Formula::{

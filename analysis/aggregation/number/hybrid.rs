@@ -59,6 +59,21 @@ impl Mix {
         })
     }
 
+    /// Its settings.
+    pub(super) fn words(&self) -> String {
+        let share = if self.share.is_infinite() {
+            "infinite".into()
+        } else {
+            self.share.to_string()
+        };
+        let shift = match self.shift {
+            Shift::None => "biases left in",
+            Shift::Consensus => "biases subtracted",
+            Shift::Common => "biases and the common one subtracted",
+        };
+        format!("hybrid, g = {}, r = {share}, {shift}", self.power)
+    }
+
     /// Whether it looks at no truth.
     pub(super) fn is_blind(&self) -> bool {
         self.share.is_infinite() && self.shift != Shift::Common

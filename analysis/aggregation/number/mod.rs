@@ -169,9 +169,21 @@ pub struct NumberResult {
     pub shared_sd: Option<f64>,
     /// Items with votes and a known truth.
     pub controls: usize,
+    /// What the method chose on controls, for `exp-mae-auto`, `hybrid` and `auto`, largest share first; empty for the others.
+    pub chosen: Vec<Chosen>,
     /// What standard errors were multiplied by so that they fit the errors on controls, each estimated without its own
     /// item; `None` with fewer than [`calibration::LEAST_CONTROLS`] controls, whose intervals are normal ones.
     pub calibration: Option<f64>,
+}
+
+/// A part of what a method chose on controls.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Chosen {
+    /// A method's name with its settings in words, such as `exp-mae, T = 0.35 of the overall MAE`; `line` for the crowd's pull to
+    /// the middle undone, with how much an estimate moves per unit of the plain one as its share.
+    pub part: String,
+    /// Its share of the estimate, 0 to 1.
+    pub share: f64,
 }
 
 impl NumberMethod {

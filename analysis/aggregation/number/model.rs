@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::Chosen;
 use super::ballot::Point;
 use super::choose::Losses;
 use super::engine::Engine;
@@ -109,6 +110,24 @@ impl Choice {
             point.unbiased = true;
         }
         point
+    }
+
+    /// What was chosen on all controls, in words.
+    pub(super) fn chosen(&self) -> Vec<Chosen> {
+        let parts = self.whole.0.iter().map(|(share, part)| Chosen {
+            part: match part {
+                Part::One(formula) => formula.words(),
+                Part::Learned(_) => "learned".into(),
+            },
+            share: *share,
+        });
+        let mut chosen: Vec<Chosen> = parts.collect();
+        chosen.sort_by(|a, b| b.share.total_cmp(&a.share));
+        chosen.extend(self.line.map(|line| Chosen {
+            part: "line".into(),
+            share: line.slope,
+        }));
+        chosen
     }
 
     /// The same with estimates put through the inverse of the crowd's line, if that makes errors on controls smaller by more

@@ -260,6 +260,34 @@ fn methods_that_iterate_say_how_they_ended() {
 }
 
 #[test]
+fn what_was_chosen_is_said_in_words_and_its_shares_sum_to_one() {
+    let sample = Crowd {
+        bots: 0.1,
+        ..Crowd::default()
+    }
+    .draw(2);
+    let run = |method: NumberMethod, known: &[Option<f64>]| {
+        let s = NumberSettings::default();
+        method.estimate(&sample.votes, known, &s).unwrap().chosen
+    };
+    let known = sample.known(5);
+    let chosen = run(NumberMethod::Auto, &known);
+    let parts = chosen.iter().filter(|c| c.part != "line");
+    assert!((parts.map(|c| c.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    let temperature = run(NumberMethod::ExpMaeAuto, &known);
+    assert!(
+        temperature[0].part.starts_with("exp-mae, T = 0."),
+        "{temperature:?}"
+    );
+    assert!(run(NumberMethod::Catd, &known).is_empty());
+    let without = run(NumberMethod::Auto, &vec![None; known.len()]);
+    assert_eq!(
+        (without[0].part.as_str(), without[0].share),
+        ("student-t", 1.0)
+    );
+}
+
+#[test]
 fn intervals_of_all_methods_cover_88_to_92_percent_when_errors_are_shared() {
     let crowd = Crowd {
         shared_sd: 4.0,

@@ -7,6 +7,7 @@ use crate::{
 use veche_analysis::aggregation::{
     ChoiceMethod, ChoiceResult, ChoiceSettings, NumberMethod, NumberResult, NumberSettings,
     bakeoff::{self, BakeoffSettings, ChoiceRow, NumberRow},
+    number::Chosen,
 };
 use veche_pools::{
     Scale,
@@ -89,6 +90,24 @@ pub enum Labels {
     Numbers(NumberResult),
     /// Labels with confidence.
     Choices(ChoiceResult),
+}
+
+impl Labels {
+    /// What a method that chooses has chosen, in words: `0.40 hybrid + 0.60 learned`; empty for all others.
+    pub fn chosen(&self) -> String {
+        match self {
+            Self::Numbers(result) => {
+                let part = |c: &Chosen| format!("{:.2} {}", c.share, c.part);
+                result
+                    .chosen
+                    .iter()
+                    .map(part)
+                    .collect::<Vec<_>>()
+                    .join(" + ")
+            }
+            Self::Choices(_) => String::new(),
+        }
+    }
 }
 
 /// Which votes count under a policy.

@@ -37,9 +37,13 @@ pub(super) fn label_block(
     level: f64,
 ) -> LabelsBlock {
     let items = labelled_items(study);
+    let chosen = match result.chosen() {
+        chosen if chosen.is_empty() => None,
+        chosen => Some(format!("the method chose, on the controls: {chosen}")),
+    };
     let mut block = LabelsBlock {
         level,
-        made: made(study, "veche aggregate", None),
+        made: made(study, "veche aggregate", chosen.as_deref()),
         ..LabelsBlock::default()
     };
     match result {

@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         summary.push(json!({
             "question": study.questions[question].name, "method": method.name(), "items": items.len(),
-            "labelled": labelled, "intervals_calibrated_on_controls": calibrated, "includes_shared_error": shared,
+            "labelled": labelled, "chosen": labels.chosen(), "intervals_calibrated_on_controls": calibrated, "includes_shared_error": shared,
         }));
     }
     if study.simulated {
@@ -145,6 +145,9 @@ pub fn run(args: &Args) -> Result<()> {
             row["items"],
             row["method"].as_str().unwrap_or_default()
         ));
+        if let Some(chosen) = row["chosen"].as_str().filter(|c| !c.is_empty()) {
+            super::note(&format!("  chosen on the controls: {chosen}"));
+        }
     }
     let banned = verdicts
         .iter()

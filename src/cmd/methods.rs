@@ -10,17 +10,14 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use veche_analysis::{Interval, aggregation::bakeoff::BakeoffSettings};
+use veche_analysis::{
+    Interval,
+    aggregation::{ChoiceMethod, NumberMethod, bakeoff::BakeoffSettings},
+};
 
 /// Compare all methods on the controls, every score computed without the item under test
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  veche methods votes.csv --truth truth.csv\n  \
-    veche methods faces --picture methods.svg\n  \
-    veche methods votes.csv --methods mean,exp-mae --temperature 2 --json\n\n\
-    Numbers: mean, median, mode, trimmed, winsorized, iqm, exp-mae, inverse-mae, inverse-mae2\n\
-    Choices: majority, control-accuracy"
-)]
+#[command(after_help = help())]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -51,6 +48,18 @@ pub struct Args {
     /// Draw as SVG (one question)
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+}
+
+/// Examples, and the names there are.
+fn help() -> String {
+    let numbers: Vec<&str> = NumberMethod::ALL.iter().map(|m| m.name()).collect();
+    let choices: Vec<&str> = ChoiceMethod::ALL.iter().map(|m| m.name()).collect();
+    format!(
+        "Examples:\n  veche methods votes.csv --truth truth.csv\n  veche methods faces --question age --picture methods.svg\n  \
+         veche methods votes.csv --methods mean,exp-mae --temperature 2 --json\n\nNumbers: {}\nChoices: {}",
+        numbers.join(", "),
+        choices.join(", ")
+    )
 }
 
 /// Runs the command.

@@ -149,6 +149,7 @@ pub fn labels(
             {
                 // Nobody is younger than 0. The scale of a plain table is only the range of its votes.
                 for estimate in result.estimates.iter_mut().flatten() {
+                    estimate.value = estimate.value.clamp(scale.min, scale.max);
                     estimate.low = estimate.low.map(|low| low.clamp(scale.min, scale.max));
                     estimate.high = estimate.high.map(|high| high.clamp(scale.min, scale.max));
                 }
@@ -194,6 +195,16 @@ fn of_kind<M, O, E: Into<Box<crate::Problem>>>(
         Some(e) if methods.is_empty() => Err(e.into()),
         _ => Ok(methods),
     }
+}
+
+/// Whether any of these names is a method for this question.
+pub fn concerns(study: &Study, question: usize, names: &[String]) -> bool {
+    names
+        .iter()
+        .any(|name| match &study.questions[question].scale {
+            Scale::Number(_) => NumberMethod::from_name(name).is_ok(),
+            Scale::Choice(_) => ChoiceMethod::from_name(name).is_ok(),
+        })
 }
 
 /// Compares methods on a question's controls. `names` chooses among them; all by default.

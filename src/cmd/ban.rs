@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     project_id: Option<String>,
     /// Show why: the path of every rule's statistic for one annotator
-    #[arg(long, value_name = "ANNOTATOR", conflicts_with = "json")]
+    #[arg(long, value_name = "ANNOTATOR", conflicts_with_all = ["json", "out", "toloka"])]
     explain: Option<String>,
     /// Draw that path as SVG
     #[arg(long, value_name = "FILE", requires = "explain")]

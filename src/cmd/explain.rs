@@ -44,7 +44,7 @@ pub fn explain(
         let _ = writeln!(text, "rule {} {name}", path.rule);
         let (statistic, plain) = words(path.rule);
         let mut rows = vec![
-            ["control", plain, statistic, "boundary", ""]
+            ["answer", plain, statistic, "boundary", ""]
                 .map(str::to_owned)
                 .to_vec(),
         ];
@@ -132,8 +132,7 @@ fn words(rule: RuleName) -> (&'static str, &'static str) {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RulesFile {
-    #[serde(default)]
-    policy: Policy,
+    policy: Option<Policy>,
     #[serde(rename = "rule")]
     rules: Vec<Rule>,
 }
@@ -152,7 +151,7 @@ pub fn read_rules(study: &Study, file: &Path) -> Result<(Policy, Vec<Rule>)> {
         rule.check(&study.plain_context())
             .map_err(|e| problem(e.to_string()).file(file))?;
     }
-    Ok((read.policy, read.rules))
+    Ok((read.policy.unwrap_or_else(|| study.policy()), read.rules))
 }
 
 /// What other rules would have done: who is banned under which, and what it does to the labels.

@@ -4,7 +4,7 @@ use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs, need_truth};
 use crate::{
     Result, assemble,
     files::write_atomically,
-    labels::{Counting, Rows, bake_off},
+    labels::{Counting, Rows, bake_off, concerns},
     problem, report,
     study::Study,
 };
@@ -72,12 +72,18 @@ pub fn run(args: &Args) -> Result<()> {
         if args.input.question.is_some() || study.questions.len() == 1 {
             need_truth(&study, question)?;
         }
-        if known {
+        // Of several questions those are compared to which one of the named methods belongs.
+        let named = args
+            .methods
+            .as_ref()
+            .is_none_or(|names| concerns(&study, question, names));
+        if known && (named || study.questions.len() == 1) {
             questions.push(question);
         }
     }
     if questions.is_empty() {
         need_truth(&study, 0)?;
+        questions.push(0);
     }
     if args.picture.is_some() && questions.len() > 1 {
         study.question(None)?;

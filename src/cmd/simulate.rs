@@ -163,7 +163,11 @@ pub fn simulate(
         write_results(out, &tasks, &project.questions, results, Some("simulated"))?;
     }
     write_votes(&path, &desk.table, &WriteOptions::default())?;
-    let mut origin = Provenance::new("veche simulate", Some(seed));
+    // The campaign's seed is a secret; another one is not, and repeats the simulation.
+    let mut origin = Provenance::new(
+        "veche simulate",
+        Some(seed).filter(|s| *s != project.campaign.seed),
+    );
     origin.simulated = true;
     for file in ["tasks.parquet", "roles.parquet"] {
         origin = origin.with_file(&project.pool_dir().join(file))?;

@@ -152,31 +152,31 @@ fn import(args: &Import) -> Result<()> {
         }
         ready.push((target, named));
     }
-    let simulated = project.votes_dir().join(super::simulate::SIMULATED);
-    let replaced = ready.iter().any(|(target, _)| *target == simulated);
-    if simulated.is_file() && !replaced && ready.iter().any(|(_, t)| !t.is_simulated()) {
-        return problem(
-            "this campaign has simulated votes, and those of people would mix with them",
-        )
-        .file(simulated)
-        .hint("remove this file first")
-        .fail();
-    }
     let mut all = VoteTable::new();
+    let mut seen: Vec<(PathBuf, bool)> = Vec::new();
     for stored in vote_files(&project.votes_dir())? {
-        if !ready.iter().any(|(target, _)| *target == stored) {
-            let stored = crate::files::read_votes(
-                &stored,
-                &VoteOptions {
-                    questions: project.questions.clone(),
-                    ..VoteOptions::default()
-                },
-            )?;
-            stored.votes.votes().for_each(|vote| all.push(&vote));
+        if ready.iter().any(|(target, _)| *target == stored) {
+            continue;
         }
+        let options = VoteOptions {
+            questions: project.questions.clone(),
+            ..VoteOptions::default()
+        };
+        let read = crate::files::read_votes(&stored, &options)?;
+        seen.push((stored, read.votes.is_simulated()));
+        read.votes.votes().for_each(|vote| all.push(&vote));
     }
-    for (_, table) in &ready {
+    for (target, table) in &ready {
+        seen.push((target.clone(), table.is_simulated()));
         table.votes().for_each(|vote| all.push(&vote));
+    }
+    if let Some((simulated, _)) = seen.iter().find(|(_, simulated)| *simulated)
+        && let Some((real, _)) = seen.iter().find(|(_, simulated)| !simulated)
+    {
+        return problem("simulated votes would mix with those of people")
+            .file(simulated)
+            .hint(format!("remove this file, or {}", real.display()))
+            .fail();
     }
     // Across files nobody chose which answer counts, so a second one is an error that names both places.
     all.settle_duplicates(crate::files::Duplicates::Error).map_err(|mut p| {

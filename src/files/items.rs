@@ -313,36 +313,37 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
                 continue;
             }
         };
-        let mut item = item;
-        if let Some(earlier) = seen.get_mut(&item.id) {
-            let known = earlier
-                .iter()
-                .find(|(_, boxes)| *boxes == (item.face, item.person));
-            let named = id.is_some() || (item.face.is_none() && item.person.is_none());
-            if let Some((first, _)) = known.or(earlier.first().filter(|_| named)) {
-                let p = problem("the same id stands in an earlier row")
-                    .file(layout.source)
-                    .row(row.number())
-                    .value(&item.id)
-                    .hint(format!(
-                        "it is also in row {first}: delete one, or name a unique `id` column"
-                    ));
-                found.take(p)?;
-                continue;
-            }
-            // Several people in one photo, told apart by their boxes.
-            earlier.push((row.number(), (item.face, item.person)));
-            item.id = format!("{}#{}", item.id, earlier.len());
-        } else {
-            seen.insert(
-                item.id.clone(),
-                vec![(row.number(), (item.face, item.person))],
-            );
+        let boxes = (item.face, item.person);
+        let earlier = seen.entry(item.id.clone()).or_default();
+        let known = earlier.iter().find(|(_, other)| *other == boxes);
+        let named = id.is_some() || boxes == (None, None);
+        if let Some((first, _)) = known.or(earlier.first().filter(|_| named)) {
+            let p = problem("the same id stands in an earlier row")
+                .file(layout.source)
+                .row(row.number())
+                .value(&item.id)
+                .hint(format!(
+                    "it is also in row {first}: delete one, or name a unique `id` column"
+                ));
+            found.take(p)?;
+            continue;
         }
+        earlier.push((row.number(), boxes));
         result.items.push(item);
         result.rows.push(row.number());
         if has_truth {
             result.truths.push(answers);
+        }
+    }
+    // Several people in one photo are told apart by their boxes, whatever the order of the rows.
+    for item in &mut result.items {
+        if seen.get(&item.id).is_some_and(|rows| rows.len() > 1)
+            && let Some(b) = item.face.or(item.person)
+        {
+            item.id = format!(
+                "{}#{:.0},{:.0},{:.0},{:.0}",
+                item.id, b.x0, b.y0, b.x1, b.y1
+            );
         }
     }
     if let Some(reason) = found.reasons().first()

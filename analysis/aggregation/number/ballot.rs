@@ -31,6 +31,8 @@ pub(crate) struct Point {
     pub(crate) effective_votes: f64,
     /// Whether annotators' biases, with the one common to all, have been subtracted.
     pub(crate) unbiased: bool,
+    /// Whether the estimate may lie outside the votes: something was subtracted from them, or a prior pulled.
+    pub(crate) outside: bool,
 }
 
 impl Ballot<'_> {
@@ -70,6 +72,7 @@ impl Ballot<'_> {
             variance: variance / (w1 * w1),
             effective_votes: w1 * w1 / w2,
             unbiased: false,
+            outside: false,
         }
     }
 
@@ -86,6 +89,7 @@ impl Ballot<'_> {
             variance: factor * n / (precision * precision),
             effective_votes: n,
             unbiased: false,
+            outside: false,
         }
     }
 }

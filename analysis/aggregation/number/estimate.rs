@@ -107,7 +107,7 @@ pub(super) fn estimate(
                     let point = model.point(view, buffers);
                     let se = view.noise.standard_error(point.variance, point.unbiased);
                     let (low, high) = view.ballot.range();
-                    let value = if point.unbiased {
+                    let value = if point.outside {
                         point.value
                     } else {
                         // Rounding may carry a mean of equal votes past them.

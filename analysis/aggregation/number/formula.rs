@@ -249,7 +249,7 @@ impl Formula {
                     .extend(votes.map(|(&u, skill)| fit.term(u, skill.variance)));
                 let mut point = combine(ballot.values, buffers.terms, false);
                 if matches!(self, Self::StudentT) {
-                    point.unbiased = true;
+                    point.outside = true;
                 }
                 if matches!(self, Self::Gtm | Self::StudentT) {
                     // The prior pulls the truth to the median; votes far off count less than their annotators.
@@ -258,9 +258,14 @@ impl Formula {
                 point
             }
             Self::Hybrid(mix) => match &view.crowd.consensus {
-                Some(fit) => self.weigh(view, buffers, true, |at, s| {
-                    mix.term(fit, view.annotators[at], s, &ballot.skills[at], view.noise)
-                }),
+                Some(fit) => {
+                    let common = mix.shift == hybrid::Shift::Common;
+                    let mut point = self.weigh(view, buffers, common, |at, s| {
+                        mix.term(fit, view.annotators[at], s, &ballot.skills[at], view.noise)
+                    });
+                    point.outside = true;
+                    point
+                }
                 None => mean::estimate(ballot),
             },
         }

@@ -96,7 +96,6 @@ impl Mix {
             Shift::Common => a.offset + common,
         };
         let by_mae = exp_mae::log_weight(standing.mae, self.share * noise.overall_mae);
-        // Errors around the consensus are what counts; without two votes on any item there is none.
         // Errors around the consensus are what counts, and the bias too where it is left in. Without two votes on any item
         // there is no consensus.
         let own = match (self.shift, noise.within) {

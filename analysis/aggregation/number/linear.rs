@@ -34,6 +34,7 @@ pub(super) fn combine(values: &[f64], terms: &[Term], unbiased: bool) -> Point {
         variance: variance / (w1 * w1),
         effective_votes: w1 * w1 / w2,
         unbiased,
+        outside: unbiased,
     }
 }
 

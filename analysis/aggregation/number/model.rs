@@ -46,7 +46,8 @@ impl Blend {
             value: 0.0,
             variance: 0.0,
             effective_votes: 0.0,
-            unbiased: false,
+            unbiased: true,
+            outside: false,
         };
         let mut first = None;
         for (share, part) in &self.0 {
@@ -55,7 +56,8 @@ impl Blend {
             sum.value += share * (point.value - base);
             sum.variance += share * point.variance.sqrt();
             sum.effective_votes += share * point.effective_votes;
-            sum.unbiased |= point.unbiased;
+            sum.unbiased &= point.unbiased;
+            sum.outside |= point.outside;
         }
         sum.value += first.unwrap_or(0.0);
         sum.variance *= sum.variance;
@@ -108,6 +110,7 @@ impl Choice {
             point.value = line.at(point.value);
             point.variance *= line.slope * line.slope;
             point.unbiased = true;
+            point.outside = true;
         }
         point
     }

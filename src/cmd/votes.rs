@@ -223,7 +223,10 @@ fn export(args: &Export) -> Result<()> {
         VoteReader::new(VoteOptions { questions: project.questions.clone(), ..VoteOptions::default() });
     let files = vote_files(&project.votes_dir())?;
     if files.is_empty() {
-        return problem("there are no votes yet").file(project.votes_dir()).fail();
+        return problem("there are no votes yet")
+            .file(project.votes_dir())
+            .hint("collect some and `veche votes import` them, or try `veche simulate`")
+            .fail();
     }
     for file in files {
         reader.read(file)?;

@@ -21,6 +21,7 @@ pub mod votes_write;
 pub use atomic::{replace_dir_atomically, write_atomically};
 pub use mapping::VoteMapping;
 pub use names::Names;
+pub(crate) use parquet::write as write_columns;
 pub use numbers::{NumberColumns, read_numbers};
 pub use skipped::Skipped;
 pub use table::{Row, Table};

@@ -4,7 +4,7 @@
 //! `suites.parquet` (suite, round, place, task as row of tasks.parquet) never leave the requester's side.
 
 use super::PoolSummary;
-use crate::{Problem, Result, files::write_atomically, problem};
+use crate::{Problem, Result, files::{write_atomically, write_columns}, problem};
 use polars::prelude::*;
 use std::{
     fs::{self, File},
@@ -298,13 +298,7 @@ pub fn read_suites(dir: &Path) -> Result<Option<StoredSuites>> {
 
 /// Writes columns of equal length as one Parquet file.
 pub fn write_parquet(path: &Path, columns: Vec<Column>) -> Result<()> {
-    let fail = |e: &PolarsError| problem(format!("cannot write: {e}")).file(path);
-    let mut frame = DataFrame::new_infer_height(columns).map_err(|e| fail(&e))?;
-    write_atomically(path, |file| match ParquetWriter::new(file).finish(&mut frame) {
-        Ok(_) => Ok(()),
-        Err(PolarsError::IO { error, .. }) => Err(std::io::Error::new(error.kind(), error.to_string())),
-        Err(e) => Err(std::io::Error::from(Box::new(fail(&e)))),
-    })
+    write_atomically(path, |file| write_columns(columns, file))
 }
 
 /// Reads a Parquet file whole.

@@ -39,7 +39,11 @@ pub fn leak(feature: &str, controls: &[f64], real: &[f64]) -> Option<Leak> {
     let (mut rank_sum, mut ties) = (0.0, 0.0);
     let mut from = 0;
     while from < all.len() {
-        let to = from + all[from..].iter().take_while(|v| v.0 == all[from].0).count();
+        let to = from
+            + all[from..]
+                .iter()
+                .take_while(|v| v.0 == all[from].0)
+                .count();
         // Tied values share the mean of their ranks, which start at 1.
         let rank = (from + to + 1) as f64 / 2.0;
         rank_sum += rank * all[from..to].iter().filter(|v| v.1).count() as f64;
@@ -49,10 +53,20 @@ pub fn leak(feature: &str, controls: &[f64], real: &[f64]) -> Option<Leak> {
     }
     let u = rank_sum - m * (m + 1.0) / 2.0;
     let total = m + n;
-    let tied = if total > 1.0 { ties / (total * (total - 1.0)) } else { 0.0 };
+    let tied = if total > 1.0 {
+        ties / (total * (total - 1.0))
+    } else {
+        0.0
+    };
     let se = ((total + 1.0 - tied) / (12.0 * m * n)).max(0.0).sqrt();
     let (controls, real) = (controls.len(), real.len());
-    Some(Leak { feature: feature.to_owned(), auc: u / (m * n), se, controls, real })
+    Some(Leak {
+        feature: feature.to_owned(),
+        auc: u / (m * n),
+        se,
+        controls,
+        real,
+    })
 }
 
 #[cfg(test)]

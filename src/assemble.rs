@@ -9,10 +9,10 @@ use crate::{
     pool::{PoolSummary, disk},
     provenance::Provenance,
     report::{
-        Annotators, AnnotatorRow, BakeOff, Check, CheckVerdict, ChoiceCount, ExampleItem, Examples,
-        HardControl, Hardest, InputFile, Kind, LabelGroup, Labels as LabelsBlock, LeftOut, LeftOutVotes,
-        Made, MethodRow, Picture, PolicyVotes, Progress, QuestionReport, ReportData, Secrecy, Totals,
-        Value, Verdict as Shown, chart::Bins,
+        AnnotatorRow, Annotators, BakeOff, Check, CheckVerdict, ChoiceCount, ExampleItem, Examples,
+        HardControl, Hardest, InputFile, Kind, LabelGroup, Labels as LabelsBlock, LeftOut,
+        LeftOutVotes, Made, MethodRow, Picture, PolicyVotes, Progress, QuestionReport, ReportData,
+        Secrecy, Totals, Value, Verdict as Shown, chart::Bins,
     },
     study::Study,
 };
@@ -32,7 +32,9 @@ const THUMBNAIL: u32 = 240;
 /// The kind of a question.
 pub fn kind(study: &Study, question: usize) -> Kind {
     match &study.questions[question].scale {
-        Scale::Number(scale) => Kind::Number { unit: scale.unit.clone() },
+        Scale::Number(scale) => Kind::Number {
+            unit: scale.unit.clone(),
+        },
         Scale::Choice(_) => Kind::Choice,
     }
 }
@@ -43,7 +45,11 @@ fn pair(interval: Option<Interval>) -> Option<(f64, f64)> {
 
 /// What made a block.
 fn made(study: &Study, command: &str, note: Option<&str>) -> Made {
-    let name = |p: &PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = |p: &PathBuf| {
+        p.file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
     Made {
         command: command.to_owned(),
         inputs: study.sources.iter().map(name).collect(),
@@ -102,7 +108,10 @@ pub fn bake_off(study: &Study, _question: usize, rows: &Rows, command: &str) -> 
 pub fn report(study: &Study, command: &str) -> Result<ReportData> {
     let verdicts = study.verdicts(study.rules())?;
     let policy = study.policy();
-    let counting = Counting { policy, verdicts: &verdicts };
+    let counting = Counting {
+        policy,
+        verdicts: &verdicts,
+    };
     let settings = crate::labels::settings(study);
     let summary = match &study.project {
         Some(project) => Some(disk::read_summary(&project.pool_dir())?),
@@ -118,9 +127,14 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
         let asked = &study.questions[question];
         let known = study.truths[question].iter().any(Option::is_some);
         let rows = if known {
-            let seed = study.project.as_ref().map_or(1, |p| p.campaign.seed);
-            let bakeoff = BakeoffSettings { seed, ..BakeoffSettings::default() };
-            Some(compare(study, question, None, &settings, &bakeoff, counting)?)
+            Some(compare(
+                study,
+                question,
+                None,
+                &settings,
+                &BakeoffSettings::default(),
+                counting,
+            )?)
         } else {
             None
         };
@@ -129,17 +143,39 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
             prompt: asked.prompt.clone(),
             kind: kind(study, question),
             method: Some(method.name().to_owned()),
-            annotators: if known { Some(annotators(study, question, &verdicts)?) } else { None },
+            annotators: if known {
+                Some(annotators(study, question, &verdicts)?)
+            } else {
+                None
+            },
             bake_off: rows.map(|rows| bake_off(study, question, &rows, "veche methods")),
-            labels: Some(label_block(study, question, result, &results, settings.level)),
-            hardest: if known { Some(hardest(study, question)?) } else { None },
+            labels: Some(label_block(
+                study,
+                question,
+                result,
+                &results,
+                settings.level,
+            )),
+            hardest: if known {
+                Some(hardest(study, question)?)
+            } else {
+                None
+            },
             examples: Some(examples(study, question, result, settings.level)),
             figures: Vec::new(),
         });
     }
-    let n_controls = (0..study.items.len()).filter(|&i| study.is_control(i)).count();
-    let banned = verdicts.iter().filter(|v| matches!(v, Verdict::Banned { .. })).count();
-    let mut warnings = summary.as_ref().map(PoolSummary::warnings).unwrap_or_default();
+    let n_controls = (0..study.items.len())
+        .filter(|&i| study.is_control(i))
+        .count();
+    let banned = verdicts
+        .iter()
+        .filter(|v| matches!(v, Verdict::Banned { .. }))
+        .count();
+    let mut warnings = summary
+        .as_ref()
+        .map(PoolSummary::warnings)
+        .unwrap_or_default();
     if !study.skipped.is_empty() {
         warnings.push(study.skipped.to_string());
     }
@@ -173,7 +209,11 @@ fn provenance(origin: &Provenance) -> crate::report::Provenance {
         inputs: origin
             .inputs
             .iter()
-            .map(|i| InputFile { path: i.path.clone(), hash: format!("blake3:{}", i.blake3), rows: None })
+            .map(|i| InputFile {
+                path: i.path.clone(),
+                hash: format!("blake3:{}", i.blake3),
+                rows: None,
+            })
             .collect(),
     }
 }
@@ -203,13 +243,22 @@ fn quality_warnings(study: &Study, results: &[(Method, Labels)]) -> Vec<String> 
 pub fn annotators(study: &Study, question: usize, verdicts: &[Verdict]) -> Result<Annotators> {
     let scores = score::scores(study, question, verdicts)?;
     let mut seconds: Vec<Vec<f32>> = vec![Vec::new(); study.annotators.len()];
-    for vote in study.votes.iter().filter(|v| v.question as usize == question) {
+    for vote in study
+        .votes
+        .iter()
+        .filter(|v| v.question as usize == question)
+    {
         seconds[vote.annotator as usize].extend(vote.seconds);
     }
     let medians: std::collections::BTreeMap<&str, f64> = seconds
         .iter_mut()
         .zip(&study.annotators)
-        .filter_map(|(s, name)| Some((name.as_str(), median(s.iter().map(|v| f64::from(*v)).collect())?)))
+        .filter_map(|(s, name)| {
+            Some((
+                name.as_str(),
+                median(s.iter().map(|v| f64::from(*v)).collect())?,
+            ))
+        })
         .collect();
     let is_choice = kind(study, question) == Kind::Choice;
     let rows: Vec<AnnotatorRow> = scores
@@ -220,7 +269,11 @@ pub fn annotators(study: &Study, question: usize, verdicts: &[Verdict]) -> Resul
                 id: s.annotator.clone(),
                 controls: u64::from(s.n),
                 error: s.mae.or(s.accuracy.map(|a| 1.0 - a)),
-                interval: if is_choice { interval.map(|(l, h)| (1.0 - h, 1.0 - l)) } else { interval },
+                interval: if is_choice {
+                    interval.map(|(l, h)| (1.0 - h, 1.0 - l))
+                } else {
+                    interval
+                },
                 bias: s.bias,
                 votes: u64::from(s.votes),
                 seconds_median: medians.get(s.annotator.as_str()).copied(),
@@ -236,11 +289,23 @@ pub fn annotators(study: &Study, question: usize, verdicts: &[Verdict]) -> Resul
     let errors: Vec<f64> = rows.iter().filter_map(|r| r.error).collect();
     let mean = (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64);
     // One lucky answer makes nobody the best.
-    let enough = rows.iter().filter(|r| r.controls >= 10).filter_map(|r| r.error);
+    let enough = rows
+        .iter()
+        .filter(|r| r.controls >= 10)
+        .filter_map(|r| r.error);
     let threshold = study.rules().iter().find_map(|rule| match rule {
-        Rule::MaeAbove { question: of, threshold, .. } => {
-            let first = study.questions.iter().position(|q| matches!(q.scale, Scale::Number(_)));
-            let this = of.as_ref().map_or(first, |n| study.questions.iter().position(|q| &q.name == n));
+        Rule::MaeAbove {
+            question: of,
+            threshold,
+            ..
+        } => {
+            let first = study
+                .questions
+                .iter()
+                .position(|q| matches!(q.scale, Scale::Number(_)));
+            let this = of
+                .as_ref()
+                .map_or(first, |n| study.questions.iter().position(|q| &q.name == n));
             (this == Some(question)).then_some(*threshold)
         }
         _ => None,
@@ -252,7 +317,11 @@ pub fn annotators(study: &Study, question: usize, verdicts: &[Verdict]) -> Resul
         best: enough.min_by(f64::total_cmp),
         threshold,
         rows,
-        made: made(study, "veche score", Some("the error is the mean absolute error, or the share wrong, on controls")),
+        made: made(
+            study,
+            "veche score",
+            Some("the error is the mean absolute error, or the share wrong, on controls"),
+        ),
     })
 }
 
@@ -268,7 +337,9 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 /// Items to show labels of: real ones in a campaign, all in a plain table.
 fn labelled_items(study: &Study) -> Vec<usize> {
-    (0..study.items.len()).filter(|&i| study.pool.as_ref().is_none_or(|p| !p.is_control(i))).collect()
+    (0..study.items.len())
+        .filter(|&i| study.pool.as_ref().is_none_or(|p| !p.is_control(i)))
+        .collect()
 }
 
 fn label_block(
@@ -286,16 +357,22 @@ fn label_block(
     };
     match result {
         Labels::Numbers(result) => {
-            let values: Vec<f64> =
-                items.iter().filter_map(|&i| result.estimates[i].map(|e| e.value)).collect();
+            let values: Vec<f64> = items
+                .iter()
+                .filter_map(|&i| result.estimates[i].map(|e| e.value))
+                .collect();
             let shape = Bins::nice(&values, 20);
-            let bins = |values: Vec<f64>| Bins::new(shape.from, shape.width, shape.counts.len(), values);
+            let bins =
+                |values: Vec<f64>| Bins::new(shape.from, shape.width, shape.counts.len(), values);
             let by = all.iter().enumerate().find_map(|(q, (_, l))| match l {
                 Labels::Choices(c) => Some((q, c)),
                 Labels::Numbers(_) => None,
             });
             block.numbers = match by {
-                None => vec![LabelGroup { name: String::new(), bins: bins(values.clone()) }],
+                None => vec![LabelGroup {
+                    name: String::new(),
+                    bins: bins(values.clone()),
+                }],
                 Some((q, choices)) => label_names(study, q)
                     .into_iter()
                     .enumerate()
@@ -304,8 +381,13 @@ fn label_block(
                             choices.estimates[i].is_some_and(|e| e.label as usize == label)
                         };
                         let values = items.iter().filter(of);
-                        let values = values.filter_map(|&i| result.estimates[i].map(|e| e.value)).collect();
-                        LabelGroup { name, bins: bins(values) }
+                        let values = values
+                            .filter_map(|&i| result.estimates[i].map(|e| e.value))
+                            .collect();
+                        LabelGroup {
+                            name,
+                            bins: bins(values),
+                        }
                     })
                     .collect(),
             };
@@ -326,7 +408,9 @@ fn label_block(
             block.items = confidences.len() as u64;
             block.confidence_median = median(confidences);
             let names = label_names(study, question).into_iter().zip(counts);
-            block.choices = names.map(|(label, count)| ChoiceCount { label, count }).collect();
+            block.choices = names
+                .map(|(label, count)| ChoiceCount { label, count })
+                .collect();
         }
     }
     block.without = items.len() as u64 - block.items;
@@ -349,14 +433,25 @@ fn value(study: &Study, question: usize, answer: Answer) -> Value {
 
 /// The controls that people miss most: a photo that fools everybody, or a truth that is wrong.
 fn hardest(study: &Study, question: usize) -> Result<Hardest> {
-    let judged = study.votes.iter().filter(|v| v.question as usize == question).filter_map(|v| {
-        let truth = study.truths[question][v.item as usize];
-        Some((v.item, judge(v.answer, truth)?))
-    });
+    let judged = study
+        .votes
+        .iter()
+        .filter(|v| v.question as usize == question)
+        .filter_map(|v| {
+            let truth = study.truths[question][v.item as usize];
+            Some((v.item, judge(v.answer, truth)?))
+        });
     let found = hardness(study.items.len(), judged)?;
-    let mut ranked: Vec<(usize, &Hardness)> =
-        found.iter().enumerate().filter(|(_, h)| h.n >= 3 && h.mean_size.is_some()).collect();
-    ranked.sort_by(|a, b| b.1.mean_size.unwrap_or(0.0).total_cmp(&a.1.mean_size.unwrap_or(0.0)));
+    let mut ranked: Vec<(usize, &Hardness)> = found
+        .iter()
+        .enumerate()
+        .filter(|(_, h)| h.n >= 3 && h.mean_size.is_some())
+        .collect();
+    ranked.sort_by(|a, b| {
+        b.1.mean_size
+            .unwrap_or(0.0)
+            .total_cmp(&a.1.mean_size.unwrap_or(0.0))
+    });
     let controls = ranked
         .iter()
         .take(SHOWN)
@@ -369,21 +464,40 @@ fn hardest(study: &Study, question: usize) -> Result<Hardest> {
                 .collect();
             let numbers: Vec<f64> = answers.iter().filter_map(|a| a.number()).collect();
             let names = label_names(study, question).into_iter().enumerate();
-            let count = |l: usize| answers.iter().filter(|a| a.choice() == Some(l as u32)).count() as u64;
+            let count = |l: usize| {
+                answers
+                    .iter()
+                    .filter(|a| a.choice() == Some(l as u32))
+                    .count() as u64
+            };
             HardControl {
                 name: study.items[item].clone(),
                 picture: picture(study, item),
-                truth: study.truths[question][item].map(|t| value(study, question, t)).unwrap_or_default(),
+                truth: study.truths[question][item]
+                    .map(|t| value(study, question, t))
+                    .unwrap_or_default(),
                 answers: u64::from(hard.n),
                 error: hard.mean_size.unwrap_or(0.0),
                 bias: hard.mean_error,
-                numbers: if numbers.is_empty() { Bins::default() } else { Bins::nice(&numbers, 14) },
-                choices: names.map(|(l, label)| ChoiceCount { label, count: count(l) }).collect(),
+                numbers: if numbers.is_empty() {
+                    Bins::default()
+                } else {
+                    Bins::nice(&numbers, 14)
+                },
+                choices: names
+                    .map(|(l, label)| ChoiceCount {
+                        label,
+                        count: count(l),
+                    })
+                    .collect(),
             }
         })
         .collect();
     let note = "controls with at least 3 answers, banned annotators' included";
-    Ok(Hardest { controls, made: made(study, "veche report", Some(note)) })
+    Ok(Hardest {
+        controls,
+        made: made(study, "veche report", Some(note)),
+    })
 }
 
 /// A dozen items spread evenly over the labels, from the lowest to the highest.
@@ -446,7 +560,11 @@ fn picture(study: &Study, item: usize) -> Option<Picture> {
     let (pool, project) = (study.pool.as_ref()?, study.project.as_ref()?);
     let path = project.pool_dir().join(pool.pictures.get(item)?.as_ref()?);
     let decoded = decode(&fs::read(path).ok()?, &DecodeLimits::default()).ok()?;
-    let spec = RenderSpec { longest_side: THUMBNAIL, quality: 80, ..RenderSpec::default() };
+    let spec = RenderSpec {
+        longest_side: THUMBNAIL,
+        quality: 80,
+        ..RenderSpec::default()
+    };
     Picture::new(&render(&decoded, None, &spec).ok()?)
 }
 
@@ -456,7 +574,9 @@ fn progress(study: &Study, summary: &PoolSummary) -> Progress {
     for vote in study.votes.iter().filter(|v| v.question == 0) {
         votes[vote.item as usize] += 1;
     }
-    let real = || (0..votes.len()).filter(|&i| study.pool.as_ref().is_none_or(|p| p.roles[i] == Role::Real));
+    let real = || {
+        (0..votes.len()).filter(|&i| study.pool.as_ref().is_none_or(|p| p.roles[i] == Role::Real))
+    };
     let wanted = u64::from(summary.overlap);
     Progress {
         wanted,
@@ -464,28 +584,54 @@ fn progress(study: &Study, summary: &PoolSummary) -> Progress {
         items_done: real().filter(|&i| votes[i] >= wanted).count() as u64,
         votes_wanted: wanted * summary.items as u64,
         votes_collected: real().map(|i| votes[i].min(wanted)).sum(),
-        votes_per_item: Bins::whole(real().map(|i| votes[i])),
+        votes_per_item: whole_counts(real().map(|i| votes[i]).collect(), wanted),
         made: made(study, "veche votes import", None),
     }
+}
+
+/// Counts from none to one more than wanted, so that a finished campaign is one bar among empty places.
+fn whole_counts(votes: Vec<u64>, wanted: u64) -> Bins {
+    let most = votes.iter().copied().max().unwrap_or(0).max(wanted);
+    if most > 200 {
+        return Bins::whole(votes);
+    }
+    Bins::new(
+        -0.5,
+        1.0,
+        most as usize + 2,
+        votes.into_iter().map(|n| n as f64),
+    )
 }
 
 fn left_out(study: &Study, verdicts: &[Verdict], in_force: Policy) -> LeftOut {
     let mut common = Vec::new();
     if !study.skipped.is_empty() {
-        common.push(LeftOutVotes { reason: "bad rows".into(), votes: study.skipped.rows() });
+        common.push(LeftOutVotes {
+            reason: "bad rows".into(),
+            votes: study.skipped.rows(),
+        });
     }
     for (status, n) in &study.by_status {
-        common.push(LeftOutVotes { reason: format!("assignment {}", status.to_lowercase()), votes: *n });
+        common.push(LeftOutVotes {
+            reason: format!("assignment {}", status.to_lowercase()),
+            votes: *n,
+        });
     }
     if study.repeated > 0 {
-        common.push(LeftOutVotes { reason: "second answers".into(), votes: study.repeated });
+        common.push(LeftOutVotes {
+            reason: "second answers".into(),
+            votes: study.repeated,
+        });
     }
     let policies = Policy::ALL
         .iter()
         .map(|&policy| {
             let out = Counting { policy, verdicts }.left_out(study) as u64;
             let mut reasons = common.clone();
-            reasons.push(LeftOutVotes { reason: "annotator banned".into(), votes: out });
+            reasons.push(LeftOutVotes {
+                reason: "annotator banned".into(),
+                votes: out,
+            });
             PolicyVotes {
                 policy: policy.to_string(),
                 in_force: policy == in_force,
@@ -494,7 +640,14 @@ fn left_out(study: &Study, verdicts: &[Verdict], in_force: Policy) -> LeftOut {
             }
         })
         .collect();
-    LeftOut { policies, made: made(study, "veche ban", Some("a ban never deletes a vote; the policy decides which count")) }
+    LeftOut {
+        policies,
+        made: made(
+            study,
+            "veche ban",
+            Some("a ban never deletes a vote; the policy decides which count"),
+        ),
+    }
 }
 
 fn secrecy(study: &Study, summary: &PoolSummary) -> Secrecy {
@@ -503,36 +656,37 @@ fn secrecy(study: &Study, summary: &PoolSummary) -> Secrecy {
         .iter()
         .map(|leak| Check {
             check: format!("{} does not tell controls from items", leak.feature),
-            value: format!("AUC {:.2} (0.50 is no difference; standard error {:.2})", leak.auc, leak.se),
-            verdict: if leak.tells() { CheckVerdict::Look } else { CheckVerdict::Holds },
+            value: format!(
+                "AUC {:.2} (0.50 is no difference; standard error {:.2})",
+                leak.auc, leak.se
+            ),
+            verdict: if leak.tells() {
+                CheckVerdict::Look
+            } else {
+                CheckVerdict::Holds
+            },
         })
         .collect();
-    let (duplicates, reworded) = (summary.duplicates.len(), "no item shows the picture of a control");
+    let (duplicates, reworded) = (
+        summary.duplicates.len(),
+        "no item shows the picture of a control",
+    );
     checks.push(Check {
         check: reworded.into(),
         value: match duplicates {
             0 => "none found".into(),
             n => format!("{n} were found and left out of the items"),
         },
-        verdict: if summary.pictures { CheckVerdict::Holds } else { CheckVerdict::Unchecked },
-    });
-    let repeats = second_sights(study);
-    checks.push(Check {
-        check: "nobody met a task twice".into(),
-        value: match repeats {
-            0 => "no annotator answered a task twice".into(),
-            n => format!("{n} answers were second sights"),
+        verdict: if summary.pictures {
+            CheckVerdict::Holds
+        } else {
+            CheckVerdict::Unchecked
         },
-        verdict: if repeats == 0 { CheckVerdict::Holds } else { CheckVerdict::Look },
     });
-    Secrecy { checks, made: made(study, "veche pool build", None) }
-}
-
-fn second_sights(study: &Study) -> usize {
-    let mut seen: Vec<(u32, u32)> =
-        study.votes.iter().filter(|v| v.question == 0).map(|v| (v.annotator, v.item)).collect();
-    seen.sort_unstable();
-    seen.windows(2).filter(|w| w[0] == w[1]).count()
+    Secrecy {
+        checks,
+        made: made(study, "veche pool build", None),
+    }
 }
 
 /// Reads, fills and writes the page, and its main pictures as files beside it.
@@ -549,12 +703,20 @@ pub fn write_report(study: &Study, out: &std::path::Path, command: &str) -> Resu
         if let Some(rows) = &question.bake_off {
             let title = format!("Methods compared on controls: {}", question.name);
             let svg = crate::report::bakeoff_svg(rows, &question.kind, &title, data.simulated);
-            write(&figures.join(format!("methods-{}.svg", question.name)), &svg)?;
+            write(
+                &figures.join(format!("methods-{}.svg", question.name)),
+                &svg,
+            )?;
         }
         if let Some(annotators) = &question.annotators {
             let svg = crate::report::annotators_svg(annotators, &question.kind, data.simulated);
-            write(&figures.join(format!("annotators-{}.svg", question.name)), &svg)?;
+            write(
+                &figures.join(format!("annotators-{}.svg", question.name)),
+                &svg,
+            )?;
         }
     }
-    study.provenance(command)?.write(&crate::cmd::aggregate::beside(out))
+    study
+        .provenance(command)?
+        .write(&crate::cmd::aggregate::beside(out))
 }

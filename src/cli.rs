@@ -8,10 +8,17 @@ use clap::{Parser, Subcommand};
 /// A campaign is a folder with a campaign.toml. The way through it: init, pool build, collect votes (or simulate them), score,
 /// ban, methods, aggregate, report. `score`, `methods` and `aggregate` also work on a plain table of votes.
 #[derive(Debug, Parser)]
-#[command(name = "veche", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Examples:\n  veche demo                       the whole loop on generated pictures\n  \
+#[command(
+    name = "veche",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Examples:\n  veche demo                       the whole loop on generated pictures\n  \
     veche methods votes.csv          which method is best on your own votes with known answers\n  \
-    veche init faces                 start a campaign")]
+    veche init faces                 start a campaign"
+)]
 pub struct Cli {
     /// Which command
     #[command(subcommand)]
@@ -20,7 +27,10 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
+#[allow(
+    missing_docs,
+    reason = "a variant without words has the help of its arguments"
+)]
 pub enum Command {
     /// Run the whole loop on generated pictures, or on your own
     Demo(cmd::demo::Args),

@@ -179,7 +179,12 @@ pub struct SuiteEntry {
 
 impl Default for SuiteEntry {
     fn default() -> Self {
-        Self { real: 6, control: 1, overlap: 10, mixing: Mixing::PerAnnotator }
+        Self {
+            real: 6,
+            control: 1,
+            overlap: 10,
+            mixing: Mixing::PerAnnotator,
+        }
     }
 }
 
@@ -211,7 +216,13 @@ pub struct PicturesEntry {
 
 impl Default for PicturesEntry {
     fn default() -> Self {
-        Self { longest_side: 448, quality: 85, crop: Crop::Auto, margin: 0.4, max_megapixels: 100 }
+        Self {
+            longest_side: 448,
+            quality: 85,
+            crop: Crop::Auto,
+            margin: 0.4,
+            max_megapixels: 100,
+        }
     }
 }
 
@@ -254,7 +265,11 @@ pub struct AggregateEntry {
 
 impl Default for AggregateEntry {
     fn default() -> Self {
-        Self { method: BTreeMap::new(), temperature: 1.0, level: 0.9 }
+        Self {
+            method: BTreeMap::new(),
+            temperature: 1.0,
+            level: 0.9,
+        }
     }
 }
 
@@ -282,9 +297,11 @@ impl Project {
                 .fail();
         }
         let text = fs::read_to_string(&file).map_err(|e| match e.kind() {
-            std::io::ErrorKind::InvalidData => {
-                Box::new(problem("is not UTF-8 text").file(&file).hint("save it again as UTF-8"))
-            }
+            std::io::ErrorKind::InvalidData => Box::new(
+                problem("is not UTF-8 text")
+                    .file(&file)
+                    .hint("save it again as UTF-8"),
+            ),
             _ => crate::Problem::io("read", &file, &e),
         })?;
         Self::parse(dir, &text)
@@ -314,16 +331,26 @@ impl Project {
     pub fn parse(dir: &Path, text: &str) -> Result<Self> {
         let file = dir.join(FILE);
         let mut campaign: Campaign = toml::from_str(text).map_err(|e| {
-            let row = e.span().map_or(1, |s| text[..s.start].matches('\n').count() as u64 + 1);
+            let row = e
+                .span()
+                .map_or(1, |s| text[..s.start].matches('\n').count() as u64 + 1);
             problem(e.message().replace('\n', " "))
                 .file(&file)
                 .row(row)
                 .hint("`veche init --print` shows a campaign.toml with every key explained")
         })?;
-        let questions: Vec<Question> = campaign.questions.iter().map(QuestionEntry::question).collect();
+        let questions: Vec<Question> = campaign
+            .questions
+            .iter()
+            .map(QuestionEntry::question)
+            .collect();
         let at = |p: crate::Problem| {
             let p = p.file(&file);
-            if p.hint.is_some() { p } else { p.hint("`veche init --print` explains every key") }
+            if p.hint.is_some() {
+                p
+            } else {
+                p.hint("`veche init --print` explains every key")
+            }
         };
         if questions.is_empty() {
             return at(problem("there is no [[question]]").hint("ask at least one")).fail();
@@ -331,36 +358,77 @@ impl Project {
         for (i, question) in questions.iter().enumerate() {
             question.check().map_err(|e| at(problem(e.to_string())))?;
             if questions[..i].iter().any(|q| q.name == question.name) {
-                return at(problem("two questions have the same name").value(&question.name)).fail();
+                return at(problem("two questions have the same name").value(&question.name))
+                    .fail();
             }
         }
         let mix = Mix::new(campaign.suite.real, campaign.suite.control)
             .map_err(|e| at(problem(e.to_string())))?;
         let range = |name: &str, ok: bool, must: &str| {
-            if ok { Ok(()) } else { at(problem(format!("{name} {must}"))).fail() }
+            if ok {
+                Ok(())
+            } else {
+                at(problem(format!("{name} {must}"))).fail()
+            }
         };
-        range("suite.overlap", (1..=30_000).contains(&campaign.suite.overlap), "must be 1 to 30000")?;
+        range(
+            "suite.overlap",
+            (1..=30_000).contains(&campaign.suite.overlap),
+            "must be 1 to 30000",
+        )?;
         let p = &campaign.pictures;
-        range("pictures.longest_side", (32..=4096).contains(&p.longest_side), "must be 32 to 4096")?;
-        range("pictures.quality", (1..=100).contains(&p.quality), "must be 1 to 100")?;
-        range("pictures.margin", (0.0..=5.0).contains(&p.margin), "must be 0 to 5")?;
-        range("pictures.max_megapixels", p.max_megapixels > 0, "must be at least 1")?;
+        range(
+            "pictures.longest_side",
+            (32..=4096).contains(&p.longest_side),
+            "must be 32 to 4096",
+        )?;
+        range(
+            "pictures.quality",
+            (1..=100).contains(&p.quality),
+            "must be 1 to 100",
+        )?;
+        range(
+            "pictures.margin",
+            (0.0..=5.0).contains(&p.margin),
+            "must be 0 to 5",
+        )?;
+        range(
+            "pictures.max_megapixels",
+            p.max_megapixels > 0,
+            "must be at least 1",
+        )?;
         let a = &campaign.aggregate;
-        range("aggregate.level", a.level > 0.0 && a.level < 1.0, "must lie between 0 and 1")?;
-        range("aggregate.temperature", a.temperature > 0.0, "must be above 0")?;
+        range(
+            "aggregate.level",
+            a.level > 0.0 && a.level < 1.0,
+            "must lie between 0 and 1",
+        )?;
+        range(
+            "aggregate.temperature",
+            a.temperature > 0.0,
+            "must be above 0",
+        )?;
         let known = |names: Vec<&String>, place: &str| match names
             .into_iter()
             .find(|name| !questions.iter().any(|q| &q.name == *name))
         {
             None => Ok(()),
-            Some(name) => at(problem(format!("{place} names a question that is not asked"))
-                .value(name)
-                .hint(format!("questions are: {}", names_of(&questions))))
+            Some(name) => at(
+                problem(format!("{place} names a question that is not asked"))
+                    .value(name)
+                    .hint(format!("questions are: {}", names_of(&questions))),
+            )
             .fail(),
         };
-        known(campaign.aggregate.method.keys().collect(), "[aggregate.method]")?;
+        known(
+            campaign.aggregate.method.keys().collect(),
+            "[aggregate.method]",
+        )?;
         known(campaign.votes.answers.keys().collect(), "[votes.answers]")?;
-        known(campaign.items.simulated_truth.keys().collect(), "[items.simulated_truth]")?;
+        known(
+            campaign.items.simulated_truth.keys().collect(),
+            "[items.simulated_truth]",
+        )?;
         for (name, method) in &campaign.aggregate.method {
             let question = questions.iter().find(|q| &q.name == name).map(|q| &q.scale);
             let ok = match question {
@@ -368,9 +436,11 @@ impl Project {
                 _ => ChoiceMethod::from_name(method).is_ok(),
             };
             if !ok {
-                return at(problem(format!("[aggregate.method] {name}: no such method for this kind of question"))
-                    .value(method)
-                    .hint("`veche methods --help` lists them"))
+                return at(problem(format!(
+                    "[aggregate.method] {name}: no such method for this kind of question"
+                ))
+                .value(method)
+                .hint("`veche methods --help` lists them"))
                 .fail();
             }
         }
@@ -381,33 +451,69 @@ impl Project {
             known(controls.values.keys().collect(), "[controls.values]")?;
             known(controls.range.keys().collect(), "[controls.range]")?;
             for (name, width) in &controls.range {
-                range(&format!("controls.range.{name}"), *width > 0.0, "must be above 0")?;
+                range(
+                    &format!("controls.range.{name}"),
+                    *width > 0.0,
+                    "must be above 0",
+                )?;
             }
             controls.source = dir.join(&controls.source);
             controls.pictures = controls.pictures.take().map(|p| dir.join(p));
         }
         let context = Context::new(questions.clone());
         for rule in &campaign.ban.rules {
-            rule.check(&context).map_err(|e| at(problem(e.to_string())))?;
+            rule.check(&context)
+                .map_err(|e| at(problem(e.to_string())))?;
         }
-        Ok(Self { dir: dir.to_path_buf(), campaign, questions, mix })
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            campaign,
+            questions,
+            mix,
+        })
     }
 }
 
 fn names_of(questions: &[Question]) -> String {
-    questions.iter().map(|q| q.name.as_str()).collect::<Vec<_>>().join(", ")
+    questions
+        .iter()
+        .map(|q| q.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl QuestionEntry {
     fn question(&self) -> Question {
         match self.clone() {
-            Self::Number { name, prompt, min, max, unit, integer } => {
-                let scale = Scale::Number(NumberScale { min, max, unit, integer });
-                Question { name, prompt, scale }
+            Self::Number {
+                name,
+                prompt,
+                min,
+                max,
+                unit,
+                integer,
+            } => {
+                let scale = Scale::Number(NumberScale {
+                    min,
+                    max,
+                    unit,
+                    integer,
+                });
+                Question {
+                    name,
+                    prompt,
+                    scale,
+                }
             }
-            Self::Choice { name, prompt, labels } => {
-                Question { name, prompt, scale: Scale::Choice(ChoiceScale { labels }) }
-            }
+            Self::Choice {
+                name,
+                prompt,
+                labels,
+            } => Question {
+                name,
+                prompt,
+                scale: Scale::Choice(ChoiceScale { labels }),
+            },
         }
     }
 }

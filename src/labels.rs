@@ -33,27 +33,43 @@ impl Method {
 
     /// The method of a question: the one named, else the campaign's, else `exp-mae` or `control-accuracy`. Without any
     /// known answer the defaults are `median` and `majority`, which need none.
-    pub fn of(study: &Study, question: usize, name: Option<&str>, settings: NumberSettings) -> Result<Self> {
+    pub fn of(
+        study: &Study,
+        question: usize,
+        name: Option<&str>,
+        settings: NumberSettings,
+    ) -> Result<Self> {
         let asked = &study.questions[question];
         let configured = study
             .project
             .as_ref()
             .and_then(|p| p.campaign.aggregate.method.get(&asked.name))
             .map(String::as_str);
-        let name = name.or(configured);
         let controls = study.truths[question].iter().any(Option::is_some);
+        // A method that the campaign asks for in general cannot serve a question of which nothing is known.
+        let configured = configured.filter(|name| controls || !needs_controls(name));
+        let name = name.or(configured);
         Ok(match &asked.scale {
             Scale::Number(_) => {
                 let usual = if controls { "exp-mae" } else { "median" };
                 Self::Number(NumberMethod::from_name(name.unwrap_or(usual))?, settings)
             }
             Scale::Choice(_) => {
-                let usual = if controls { "control-accuracy" } else { "majority" };
+                let usual = if controls {
+                    "control-accuracy"
+                } else {
+                    "majority"
+                };
                 let method = ChoiceMethod::from_name(name.unwrap_or(usual))?;
                 Self::Choice(method, ChoiceSettings::default())
             }
         })
     }
+}
+
+fn needs_controls(name: &str) -> bool {
+    NumberMethod::from_name(name).is_ok_and(NumberMethod::needs_controls)
+        || ChoiceMethod::from_name(name).is_ok_and(ChoiceMethod::needs_controls)
 }
 
 /// Settings of numeric methods as the campaign has them.
@@ -87,7 +103,8 @@ pub struct Counting<'a> {
 impl Counting<'_> {
     /// Whether a vote counts.
     pub fn counts(&self, vote: &Cast) -> bool {
-        self.policy.counts(&self.verdicts[vote.annotator as usize], vote.sequence)
+        self.policy
+            .counts(&self.verdicts[vote.annotator as usize], vote.sequence)
     }
 
     /// Votes that do not count, of all questions.
@@ -97,16 +114,34 @@ impl Counting<'_> {
 }
 
 /// The labels of a question by a method, from the votes that count.
-pub fn labels(study: &Study, question: usize, method: Method, counting: Counting<'_>) -> Result<Labels> {
+pub fn labels(
+    study: &Study,
+    question: usize,
+    method: Method,
+    counting: Counting<'_>,
+) -> Result<Labels> {
     let keep = |vote: &Cast| counting.counts(vote);
     Ok(match method {
         Method::Number(method, settings) => {
             let votes = study.number_votes(question, keep)?;
-            Labels::Numbers(method.estimate(&votes, &study.true_numbers(question), &settings)?)
+            let mut result = method.estimate(&votes, &study.true_numbers(question), &settings)?;
+            if let (Some(_), Scale::Number(scale)) =
+                (&study.project, &study.questions[question].scale)
+            {
+                // Nobody is younger than 0. The scale of a plain table is only the range of its votes.
+                for estimate in result.estimates.iter_mut().flatten() {
+                    estimate.low = estimate.low.map(|low| low.clamp(scale.min, scale.max));
+                    estimate.high = estimate.high.map(|high| high.clamp(scale.min, scale.max));
+                }
+            }
+            Labels::Numbers(result)
         }
         Method::Choice(method, settings) => {
             let votes = study.choice_votes(question, keep)?;
-            let (truth, n) = (study.true_choices(question), study.n_labels(question) as u32);
+            let (truth, n) = (
+                study.true_choices(question),
+                study.n_labels(question) as u32,
+            );
             Labels::Choices(method.estimate(&votes, &truth, n, &settings)?)
         }
     })
@@ -119,6 +154,27 @@ pub enum Rows {
     Numbers(Vec<NumberRow>),
     /// Choices, best first.
     Choices(Vec<ChoiceRow>),
+}
+
+/// The methods of one kind among these names; a name that is of neither kind is an error, and so is none of this kind.
+fn of_kind<M, O, E: Into<Box<crate::Problem>>>(
+    names: &[String],
+    this: impl Fn(&str) -> Result<M, E>,
+    other: impl Fn(&str) -> Result<O, E>,
+) -> Result<Vec<M>> {
+    let mut methods = Vec::new();
+    let mut wrong = None;
+    for name in names {
+        match this(name) {
+            Ok(method) => methods.push(method),
+            Err(e) if other(name).is_ok() => wrong = Some(e),
+            Err(e) => return Err(e.into()),
+        }
+    }
+    match wrong {
+        Some(e) if methods.is_empty() => Err(e.into()),
+        _ => Ok(methods),
+    }
 }
 
 /// Compares methods on a question's controls. `names` chooses among them; all by default.
@@ -135,25 +191,28 @@ pub fn bake_off(
         Scale::Number(_) => {
             let methods = match names {
                 None => NumberMethod::ALL.to_vec(),
-                Some(names) => {
-                    names.iter().map(|n| NumberMethod::from_name(n)).collect::<Result<Vec<_>, _>>()?
-                }
+                Some(names) => of_kind(names, NumberMethod::from_name, ChoiceMethod::from_name)?,
             };
             let votes = study.number_votes(question, keep)?;
             let truth = study.true_numbers(question);
-            Rows::Numbers(bakeoff::numbers(&votes, &truth, &methods, settings, bakeoff)?)
+            Rows::Numbers(bakeoff::numbers(
+                &votes, &truth, &methods, settings, bakeoff,
+            )?)
         }
         Scale::Choice(_) => {
             let methods = match names {
                 None => ChoiceMethod::ALL.to_vec(),
-                Some(names) => {
-                    names.iter().map(|n| ChoiceMethod::from_name(n)).collect::<Result<Vec<_>, _>>()?
-                }
+                Some(names) => of_kind(names, ChoiceMethod::from_name, NumberMethod::from_name)?,
             };
             let votes = study.choice_votes(question, keep)?;
-            let (truth, n) = (study.true_choices(question), study.n_labels(question) as u32);
+            let (truth, n) = (
+                study.true_choices(question),
+                study.n_labels(question) as u32,
+            );
             let choice = ChoiceSettings::default();
-            Rows::Choices(bakeoff::choices(&votes, &truth, n, &methods, &choice, bakeoff)?)
+            Rows::Choices(bakeoff::choices(
+                &votes, &truth, n, &methods, &choice, bakeoff,
+            )?)
         }
     })
 }

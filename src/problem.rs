@@ -86,9 +86,9 @@ impl Problem {
                 Some("a file is where a folder should be: choose another path, or move the file")
             }
             io::ErrorKind::IsADirectory => Some("it is a folder: name a file"),
-            io::ErrorKind::FileTooLarge => {
-                Some("files may not become so large here: see `ulimit -f`, or write to another disk")
-            }
+            io::ErrorKind::FileTooLarge => Some(
+                "files may not become so large here: see `ulimit -f`, or write to another disk",
+            ),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Some("choose a folder you may write to, or change its permissions")
             }
@@ -105,7 +105,9 @@ impl Problem {
 
 /// The kind of the first input or output error: libraries wrap it in errors of their own, which hides that the disk is full.
 fn cause(error: &io::Error) -> io::ErrorKind {
-    let mut inner = error.get_ref().map(|e| e as &(dyn std::error::Error + 'static));
+    let mut inner = error
+        .get_ref()
+        .map(|e| e as &(dyn std::error::Error + 'static));
     while let Some(e) = inner {
         if let Some(error) = e.downcast_ref::<io::Error>() {
             return cause(error);
@@ -152,8 +154,12 @@ impl From<veche_pools::Error> for Box<Problem> {
     fn from(error: veche_pools::Error) -> Self {
         use veche_pools::Error as E;
         let hint = match &error {
-            E::TooFewControls { .. } => "add controls, or lower `control` under [suite] in campaign.toml",
-            E::DuplicateId { .. } => "ids must be unique: delete one row, or name a unique `id` column",
+            E::TooFewControls { .. } => {
+                "add controls, or lower `control` under [suite] in campaign.toml"
+            }
+            E::DuplicateId { .. } => {
+                "ids must be unique: delete one row, or name a unique `id` column"
+            }
             E::Answer { .. } => "correct the answer",
             E::Question { .. } | E::Mix { .. } | E::Unusable(_) => {
                 "correct campaign.toml or the flag; `veche init --print` explains every key"
@@ -187,7 +193,11 @@ mod tests {
     #[test]
     fn a_full_disk_is_recognised_inside_the_errors_of_libraries() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
-        let wrapped = [full(), io::Error::from(csv::Error::from(full())), io::Error::other(full())];
+        let wrapped = [
+            full(),
+            io::Error::from(csv::Error::from(full())),
+            io::Error::other(full()),
+        ];
         for error in &wrapped {
             let hint = Problem::io("write", "labels.csv", error).hint.unwrap();
             assert!(hint.starts_with("the disk is full"), "{error:?}: {hint}");

@@ -50,13 +50,18 @@ impl Provenance {
         let mut file = File::open(path).map_err(|e| Problem::io("read", path, &e))?;
         let mut buffer = vec![0; 1 << 20];
         loop {
-            let n = file.read(&mut buffer).map_err(|e| Problem::io("read", path, &e))?;
+            let n = file
+                .read(&mut buffer)
+                .map_err(|e| Problem::io("read", path, &e))?;
             if n == 0 {
                 break;
             }
             hasher.update(&buffer[..n]);
         }
-        self.inputs.push(Input { path: path.display().to_string(), blake3: hasher.finalize().to_hex().to_string() });
+        self.inputs.push(Input {
+            path: path.display().to_string(),
+            blake3: hasher.finalize().to_hex().to_string(),
+        });
         Ok(self)
     }
 

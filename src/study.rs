@@ -3,7 +3,9 @@
 use crate::{
     Problem, Result,
     config::Project,
-    files::{Duplicates, FileAnswer, ScaleHint, Skipped, VoteMapping, VoteOptions, VoteReader, VotesRead},
+    files::{
+        Duplicates, FileAnswer, ScaleHint, Skipped, VoteMapping, VoteOptions, VoteReader, VotesRead,
+    },
     pool::StoredPool,
     problem,
     provenance::Provenance,
@@ -16,7 +18,9 @@ use std::{
 use veche_analysis::{ChoiceVotes, NumberVotes};
 use veche_pools::{
     Answer, ChoiceScale, NumberScale, Question, Scale,
-    banning::{Context, Given, History, Judged, Policy, Rule, Verdict, decide},
+    banning::{
+        Context, Estimation, Given, History, Judged, Policy, Rule, Verdict, decide, estimate_tables,
+    },
     controls::{Judgement, judge},
 };
 
@@ -81,6 +85,8 @@ pub struct Reading {
     pub duplicates: Duplicates,
     /// Leave bad rows out.
     pub skip_bad_rows: bool,
+    /// Columns of a plain table, where they have other than the usual names.
+    pub mapping: VoteMapping,
 }
 
 impl Study {
@@ -88,8 +94,16 @@ impl Study {
     pub fn open(path: &Path, reading: &Reading) -> Result<Self> {
         if path.is_dir() {
             if let Some(truth) = &reading.truth {
-                return problem("--truth belongs to a table of votes; a campaign knows its controls")
-                    .file(truth)
+                return problem(
+                    "--truth belongs to a table of votes; a campaign knows its controls",
+                )
+                .file(truth)
+                .fail();
+            }
+            if reading.scale != ScaleHint::Auto || reading.mapping != VoteMapping::default() {
+                return problem("--scale and names of columns belong to a table of votes")
+                    .file(path)
+                    .hint("a campaign says in campaign.toml what its questions are and how files are read")
                     .fail();
             }
             return Self::of_campaign(Project::open(path)?, reading);
@@ -123,18 +137,25 @@ impl Study {
         for name in read.votes.items().iter() {
             place.push(finder.find(name));
         }
-        let unknown = |v: u32| place[v as usize].is_err();
-        if let Some(row) = (0..read.votes.len()).find(|&i| unknown(read.votes.indices(i).1)) {
+        let mut lost = false;
+        for row in 0..read.votes.len() {
+            let Err(what) = place[read.votes.indices(row).1 as usize] else {
+                continue;
+            };
             let vote = read.votes.vote(row);
-            let what = finder.find(vote.item).err().unwrap_or("an unknown item");
             let problem = problem(what).file(vote.place.0).row(vote.place.1).value(vote.item).hint(
                 "was the pool built anew with other items? votes stay where they are: put the item back, or use \
                  --skip-bad-rows",
             );
             read.skipped.take(problem)?;
+            lost = true;
+        }
+        if lost {
             let bad: Vec<bool> = place.iter().map(std::result::Result::is_err).collect();
             let names = read.votes.items().clone();
-            read.votes = read.votes.filtered(|v| names.find(v.item).is_none_or(|i| !bad[i as usize]));
+            read.votes = read
+                .votes
+                .filtered(|v| names.find(v.item).is_none_or(|i| !bad[i as usize]));
         }
         let place: Vec<u32> = place.into_iter().map(|p| p.unwrap_or(0) as u32).collect();
         let questions = project.questions.clone();
@@ -152,7 +173,7 @@ impl Study {
     /// A plain table of votes; truths from its own column, or from another file.
     pub fn of_table(path: &Path, reading: &Reading) -> Result<Self> {
         let mut reader = VoteReader::new(VoteOptions {
-            mapping: VoteMapping::default(),
+            mapping: reading.mapping.clone(),
             questions: Vec::new(),
             scale: reading.scale,
             duplicates: reading.duplicates,
@@ -169,11 +190,15 @@ impl Study {
         let n = read.votes.items().len();
         let mut truths = vec![vec![None; n]; questions.len()];
         for (item, question, answer) in read.votes.truths() {
-            truths[question as usize][item as usize] = answer_on(&questions[question as usize], answer);
+            truths[question as usize][item as usize] =
+                answer_on(&questions[question as usize], answer);
         }
         let items = read.votes.items().iter().map(str::to_owned).collect();
         let place: Vec<u32> = (0..n as u32).collect();
-        let title = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let title = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
         Self::assemble(title, questions, items, truths, &place, &read, sources)
     }
 
@@ -190,7 +215,12 @@ impl Study {
         let asked: Vec<Option<u32>> = table
             .questions()
             .iter()
-            .map(|name| questions.iter().position(|q| q.name == name).map(|q| q as u32))
+            .map(|name| {
+                questions
+                    .iter()
+                    .position(|q| q.name == name)
+                    .map(|q| q as u32)
+            })
             .collect();
         let mut votes = Vec::with_capacity(table.len());
         for i in 0..table.len() {
@@ -240,7 +270,13 @@ impl Study {
 
     /// The question with this name, or the only one, or an error that lists them.
     pub fn question(&self, name: Option<&str>) -> Result<usize> {
-        let names = || self.questions.iter().map(|q| q.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            self.questions
+                .iter()
+                .map(|q| q.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         match name {
             Some(name) => match self.questions.iter().position(|q| q.name == name) {
                 Some(q) => Ok(q),
@@ -257,15 +293,35 @@ impl Study {
     }
 
     /// Votes on a number question for which `keep` holds, in dense form. Unsure answers are no votes.
-    pub fn number_votes(&self, question: usize, keep: impl Fn(&Cast) -> bool) -> Result<NumberVotes> {
+    pub fn number_votes(
+        &self,
+        question: usize,
+        keep: impl Fn(&Cast) -> bool,
+    ) -> Result<NumberVotes> {
         let (items, annotators, values) = self.columns(question, keep, Answer::number);
-        Ok(NumberVotes::new(self.items.len(), self.annotators.len(), &items, &annotators, &values)?)
+        Ok(NumberVotes::new(
+            self.items.len(),
+            self.annotators.len(),
+            &items,
+            &annotators,
+            &values,
+        )?)
     }
 
     /// Votes on a choice question for which `keep` holds, in dense form. Unsure answers are no votes.
-    pub fn choice_votes(&self, question: usize, keep: impl Fn(&Cast) -> bool) -> Result<ChoiceVotes> {
+    pub fn choice_votes(
+        &self,
+        question: usize,
+        keep: impl Fn(&Cast) -> bool,
+    ) -> Result<ChoiceVotes> {
         let (items, annotators, values) = self.columns(question, keep, Answer::choice);
-        Ok(ChoiceVotes::new(self.items.len(), self.annotators.len(), &items, &annotators, &values)?)
+        Ok(ChoiceVotes::new(
+            self.items.len(),
+            self.annotators.len(),
+            &items,
+            &annotators,
+            &values,
+        )?)
     }
 
     fn columns<T>(
@@ -275,7 +331,11 @@ impl Study {
         value: impl Fn(Answer) -> Option<T>,
     ) -> (Vec<u32>, Vec<u32>, Vec<T>) {
         let (mut items, mut annotators, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        for vote in self.votes.iter().filter(|v| v.question as usize == question && keep(v)) {
+        for vote in self
+            .votes
+            .iter()
+            .filter(|v| v.question as usize == question && keep(v))
+        {
             if let Some(value) = value(vote.answer) {
                 items.push(vote.item);
                 annotators.push(vote.annotator);
@@ -287,12 +347,18 @@ impl Study {
 
     /// Known numbers of a question, by item.
     pub fn true_numbers(&self, question: usize) -> Vec<Option<f64>> {
-        self.truths[question].iter().map(|t| t.and_then(Answer::number)).collect()
+        self.truths[question]
+            .iter()
+            .map(|t| t.and_then(Answer::number))
+            .collect()
     }
 
     /// Known labels of a question, by item.
     pub fn true_choices(&self, question: usize) -> Vec<Option<u32>> {
-        self.truths[question].iter().map(|t| t.and_then(Answer::choice)).collect()
+        self.truths[question]
+            .iter()
+            .map(|t| t.and_then(Answer::choice))
+            .collect()
     }
 
     /// Number of labels of a choice question; 0 for numbers.
@@ -315,7 +381,13 @@ impl Study {
         for vote in &self.votes {
             let (who, seconds, sequence) = (vote.annotator as usize, vote.seconds, vote.sequence);
             let (item, question) = (vote.item, vote.question);
-            given[who].push(Given { task: item, question, answer: vote.answer, seconds, sequence });
+            given[who].push(Given {
+                task: item,
+                question,
+                answer: vote.answer,
+                seconds,
+                sequence,
+            });
             let truth = self.truths[question as usize][item as usize];
             if let Some(judgement) = judge(vote.answer, truth) {
                 let (error, correct) = match judgement {
@@ -324,20 +396,63 @@ impl Study {
                     Judgement::Wrong => (None, Some(false)),
                     Judgement::Unsure => (None, None),
                 };
-                judged[who].push(Judged { control: item, question, error, correct, seconds, sequence });
+                judged[who].push(Judged {
+                    control: item,
+                    question,
+                    error,
+                    correct,
+                    seconds,
+                    sequence,
+                });
             }
         }
-        judged.into_iter().zip(given).map(|(j, g)| History::new(j, g)).collect()
+        judged
+            .into_iter()
+            .zip(given)
+            .map(|(j, g)| History::new(j, g))
+            .collect()
     }
 
     /// The verdict of these rules on every annotator.
     pub fn verdicts(&self, rules: &[Rule]) -> Result<Vec<Verdict>> {
-        let context = Context::new(self.questions.clone());
+        let context = self.context(rules)?;
         let mut verdicts = Vec::with_capacity(self.annotators.len());
         for history in self.histories() {
             verdicts.push(decide(rules, &history, &context)?);
         }
         Ok(verdicts)
+    }
+
+    /// The questions with the shipped tables of the sequential test.
+    pub fn plain_context(&self) -> Context {
+        Context::new(self.questions.clone())
+    }
+
+    /// The questions with tables for the sequential test: estimated from these votes where a rule needs them and there
+    /// are enough, else as shipped.
+    pub fn context(&self, rules: &[Rule]) -> Result<Context> {
+        let mut context = self.plain_context();
+        let mut histories = None;
+        for rule in rules
+            .iter()
+            .filter(|r| matches!(r, Rule::Sequential { .. }))
+        {
+            let Some(question) = rule.question(&context)? else {
+                continue;
+            };
+            let truths: Vec<f64> = self
+                .true_numbers(question as usize)
+                .into_iter()
+                .flatten()
+                .collect();
+            let histories = histories.get_or_insert_with(|| self.histories());
+            if let Estimation::Estimated { tables, .. } =
+                estimate_tables(histories, question, &truths, &context)?
+            {
+                context = context.with_tables(question, tables);
+            }
+        }
+        Ok(context)
     }
 
     /// The rules of the campaign; none for a plain table.
@@ -347,13 +462,16 @@ impl Study {
 
     /// The policy of the campaign, by default [`Policy::FromTheStart`].
     pub fn policy(&self) -> Policy {
-        self.project.as_ref().map(|p| p.campaign.ban.policy).unwrap_or_default()
+        self.project
+            .as_ref()
+            .map(|p| p.campaign.ban.policy)
+            .unwrap_or_default()
     }
 
     /// The origin of a result made from this study by `command`.
     pub fn provenance(&self, command: &str) -> Result<Provenance> {
-        let seed = self.project.as_ref().map(|p| p.campaign.seed);
-        let mut origin = Provenance::new(command, seed);
+        // The campaign's seed is a secret, and results are passed on: it stands in campaign.toml and beside the pool.
+        let mut origin = Provenance::new(command, None);
         origin.simulated = self.simulated;
         for source in &self.sources {
             origin = origin.with_file(source)?;
@@ -387,7 +505,10 @@ impl<'a> TaskFinder<'a> {
     pub fn new(pool: &'a StoredPool) -> Self {
         let mut by_id = HashMap::with_capacity(pool.len());
         for (task, id) in pool.items.iter().enumerate() {
-            by_id.entry(id.as_str()).and_modify(|t| *t = None).or_insert(Some(task));
+            by_id
+                .entry(id.as_str())
+                .and_modify(|t| *t = None)
+                .or_insert(Some(task));
         }
         Self { pool, by_id }
     }
@@ -418,7 +539,8 @@ fn answer_on(question: &Question, answer: FileAnswer<'_>) -> Option<Answer> {
 fn questions_of(read: &VotesRead, path: &Path) -> Result<Vec<Question>> {
     let n = read.votes.questions().len();
     let mut numbers: Vec<Option<(f64, f64)>> = vec![None; n];
-    let mut labels: Vec<std::collections::BTreeSet<&str>> = vec![std::collections::BTreeSet::new(); n];
+    let mut labels: Vec<std::collections::BTreeSet<&str>> =
+        vec![std::collections::BTreeSet::new(); n];
     let votes = (0..read.votes.len()).map(|i| (read.votes.indices(i).2, read.votes.vote(i).answer));
     for (question, answer) in votes.chain(read.votes.truths().map(|(_, q, a)| (q, a))) {
         match answer {
@@ -438,19 +560,29 @@ fn questions_of(read: &VotesRead, path: &Path) -> Result<Vec<Question>> {
             (Some((low, high)), true) => {
                 // A range of its own width 0 (all answers equal) is still a range.
                 let max = if high > low { high } else { low + 1.0 };
-                Scale::Number(NumberScale { min: low, max, unit: String::new(), integer: false })
+                Scale::Number(NumberScale {
+                    min: low,
+                    max,
+                    unit: String::new(),
+                    integer: false,
+                })
             }
             (None, false) => {
                 let mut labels: Vec<String> = labels[q].iter().map(|l| (*l).to_owned()).collect();
                 if labels.iter().all(|l| l.parse::<f64>().is_ok()) {
                     labels.sort_by(|a, b| {
-                        a.parse::<f64>().unwrap_or(0.0).total_cmp(&b.parse::<f64>().unwrap_or(0.0))
+                        a.parse::<f64>()
+                            .unwrap_or(0.0)
+                            .total_cmp(&b.parse::<f64>().unwrap_or(0.0))
                     });
                 }
                 Scale::Choice(ChoiceScale { labels })
             }
             (None, true) => {
-                return problem("nobody answered anything").file(path).column(name).fail();
+                return problem("nobody answered anything")
+                    .file(path)
+                    .column(name)
+                    .fail();
             }
             (Some(_), false) => {
                 return problem("some answers are numbers and some are labels")
@@ -460,7 +592,11 @@ fn questions_of(read: &VotesRead, path: &Path) -> Result<Vec<Question>> {
                     .fail();
             }
         };
-        questions.push(Question { name: name.to_owned(), prompt: name.to_owned(), scale });
+        questions.push(Question {
+            name: name.to_owned(),
+            prompt: name.to_owned(),
+            scale,
+        });
     }
     Ok(questions)
 }

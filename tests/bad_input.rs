@@ -13,9 +13,16 @@ fn refused(dir: &Dir, args: &[&str], words: &[&str]) -> String {
     let before = dir.snapshot();
     let message = dir.fails(args, words);
     assert!(message.starts_with("error: "), "{message}");
-    assert!(message.contains("\n  help: "), "nothing says what to do:\n{message}");
+    assert!(
+        message.contains("\n  help: "),
+        "nothing says what to do:\n{message}"
+    );
     assert!(!message.contains("panicked"), "{message}");
-    assert_eq!(dir.snapshot(), before, "a failing command changed files: veche {args:?}");
+    assert_eq!(
+        dir.snapshot(),
+        before,
+        "a failing command changed files: veche {args:?}"
+    );
     message
 }
 
@@ -28,6 +35,13 @@ fn build_refused(dir: &Dir, words: &[&str]) -> String {
 fn build_skips(dir: &Dir, rows: u64) -> serde_json::Value {
     let summary = dir.json(&["pool", "build", "c", "--skip-bad-rows", "--json"]);
     let skipped = summary["skipped"].as_array().unwrap();
-    assert_eq!(skipped.iter().map(|r| r["rows"].as_u64().unwrap()).sum::<u64>(), rows, "{summary}");
+    assert_eq!(
+        skipped
+            .iter()
+            .map(|r| r["rows"].as_u64().unwrap())
+            .sum::<u64>(),
+        rows,
+        "{summary}"
+    );
     summary
 }

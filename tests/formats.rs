@@ -14,8 +14,16 @@ use std::{fs::File, path::Path};
 
 /// Header and rows of a Parquet file as text; nulls are empty.
 fn parquet(path: &Path) -> Vec<Vec<String>> {
-    let frame = ParquetReader::new(File::open(path).unwrap()).finish().unwrap();
-    let mut rows = vec![frame.get_column_names().iter().map(|n| n.to_string()).collect::<Vec<_>>()];
+    let frame = ParquetReader::new(File::open(path).unwrap())
+        .finish()
+        .unwrap();
+    let mut rows = vec![
+        frame
+            .get_column_names()
+            .iter()
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>(),
+    ];
     for row in 0..frame.height() {
         let cell = |value: AnyValue<'_>| match value {
             AnyValue::Null => String::new(),
@@ -23,16 +31,27 @@ fn parquet(path: &Path) -> Vec<Vec<String>> {
             AnyValue::Float64(v) => v.to_string(),
             other => other.to_string(),
         };
-        rows.push(frame.columns().iter().map(|c| cell(c.get(row).unwrap())).collect());
+        rows.push(
+            frame
+                .columns()
+                .iter()
+                .map(|c| cell(c.get(row).unwrap()))
+                .collect(),
+        );
     }
     rows
 }
 
 /// Header and rows of a text table.
 fn delimited(text: &str, separator: u8) -> Vec<Vec<String>> {
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).delimiter(separator).from_reader(text.as_bytes());
-    reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect()
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(separator)
+        .from_reader(text.as_bytes());
+    reader
+        .records()
+        .map(|r| r.unwrap().iter().map(str::to_owned).collect())
+        .collect()
 }
 
 /// A campaign with a pool and simulated votes on every item.

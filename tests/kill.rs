@@ -28,40 +28,78 @@ fn campaign() -> Dir {
 
 /// Chooses what the next build builds.
 fn choose(dir: &Dir, items: u64) {
-    fs::copy(dir.join(&format!("c/items-{items}.csv")), dir.join("c/items.csv")).unwrap();
+    fs::copy(
+        dir.join(&format!("c/items-{items}.csv")),
+        dir.join("c/items.csv"),
+    )
+    .unwrap();
 }
 
 fn start(dir: &Dir) -> Child {
-    dir.command(&["pool", "build", "c"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    dir.command(&["pool", "build", "c"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Folders of unfinished builds.
 fn unfinished(dir: &Dir) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir.join("c")).unwrap().map(|e| e.unwrap().path());
-    entries.filter(|p| p.to_string_lossy().contains(".veche-")).collect()
+    let entries = fs::read_dir(dir.join("c"))
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    entries
+        .filter(|p| p.to_string_lossy().contains(".veche-"))
+        .collect()
 }
 
 /// The pool that stands there agrees with itself in every file; returns its number of items.
 fn consistent(dir: &Dir) -> u64 {
-    let summary: serde_json::Value = serde_json::from_str(&dir.read("c/pool/summary.json")).unwrap();
-    let (items, controls) = (summary["items"].as_u64().unwrap(), summary["controls"].as_u64().unwrap());
+    let summary: serde_json::Value =
+        serde_json::from_str(&dir.read("c/pool/summary.json")).unwrap();
+    let (items, controls) = (
+        summary["items"].as_u64().unwrap(),
+        summary["controls"].as_u64().unwrap(),
+    );
     assert_eq!(controls, CONTROLS);
-    let provenance: serde_json::Value = serde_json::from_str(&dir.read("c/pool/provenance.json")).unwrap();
+    let provenance: serde_json::Value =
+        serde_json::from_str(&dir.read("c/pool/provenance.json")).unwrap();
     assert_eq!(provenance["command"], "veche pool build");
     let mut shown = BTreeSet::new();
     for entry in fs::read_dir(dir.join("c/pool/shown")).unwrap() {
         let path = entry.unwrap().path();
         let bytes = fs::read(&path).unwrap();
-        assert!(bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9]), "{} is half a picture", path.display());
+        assert!(
+            bytes.starts_with(&[0xff, 0xd8]) && bytes.ends_with(&[0xff, 0xd9]),
+            "{} is half a picture",
+            path.display()
+        );
         shown.insert(path.file_name().unwrap().to_string_lossy().into_owned());
     }
     assert_eq!(shown.len() as u64, items + controls);
-    dir.ok(&["pool", "export", "c", "--format", "toloka-tsv", "--out", "upload.tsv"]);
+    dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "toloka-tsv",
+        "--out",
+        "upload.tsv",
+    ]);
     let upload = dir.read("upload.tsv");
-    let listed: BTreeSet<String> =
-        upload.lines().skip(1).map(|l| l.split('\t').next().unwrap().to_owned()).collect();
-    assert_eq!(listed, shown, "tasks.parquet and the pictures belong to one build");
-    assert_eq!(dir.roles("c").values().filter(|control| !**control).count() as u64, items);
+    let listed: BTreeSet<String> = upload
+        .lines()
+        .skip(1)
+        .map(|l| l.split('\t').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        listed, shown,
+        "tasks.parquet and the pictures belong to one build"
+    );
+    assert_eq!(
+        dir.roles("c").values().filter(|control| !**control).count() as u64,
+        items
+    );
     items
 }
 
@@ -87,7 +125,10 @@ fn a_build_killed_at_any_moment_leaves_the_old_pool_or_the_new_one() {
         build.kill().unwrap();
         let status = build.wait().unwrap();
         let found = consistent(&dir);
-        assert!(found == standing || found == wanted, "{found} items after a kill at {moment:?}");
+        assert!(
+            found == standing || found == wanted,
+            "{found} items after a kill at {moment:?}"
+        );
         if status.success() {
             assert_eq!(found, wanted, "a build that said it had succeeded");
         }
@@ -95,7 +136,9 @@ fn a_build_killed_at_any_moment_leaves_the_old_pool_or_the_new_one() {
         left_behind += u32::from(!unfinished(&dir).is_empty());
         standing = found;
     }
-    println!("{kept} of 25 kills kept the old pool, {left_behind} left an unfinished folder; a build takes {whole:?}");
+    println!(
+        "{kept} of 25 kills kept the old pool, {left_behind} left an unfinished folder; a build takes {whole:?}"
+    );
     assert!(kept >= 5, "the kills came too late to prove anything");
     choose(&dir, NEW);
     dir.ok(&["pool", "build", "c"]);
@@ -110,25 +153,33 @@ fn a_build_killed_while_it_puts_the_new_pool_in_place_leaves_a_whole_one() {
     choose(&dir, OLD);
     dir.ok(&["pool", "build", "c"]);
     let mut standing = OLD;
-    for file in ["shown", "tasks.parquet", "roles.parquet", "summary.json", "provenance.json", "provenance.json"] {
+    for file in [
+        "shown",
+        "tasks.parquet",
+        "roles.parquet",
+        "summary.json",
+        "provenance.json",
+        "provenance.json",
+    ] {
         let wanted = OLD + NEW - standing;
         choose(&dir, wanted);
         let mut build = start(&dir);
         let patience = Instant::now();
-        let came = |dir: &Dir| unfinished(dir).iter().any(|d| d.join(file).exists());
-        // What an earlier kill left behind goes first; then the file appears in the new folder.
+        // What an earlier kill left behind has another name.
         let before = unfinished(&dir);
+        let came = |d: &PathBuf| !before.contains(d) && d.join(file).exists();
         while build.try_wait().unwrap().is_none() && patience.elapsed() < Duration::from_secs(60) {
-            if unfinished(&dir).iter().any(|d| !before.contains(d) && d.join(file).exists())
-                || (before.is_empty() && came(&dir))
-            {
+            if unfinished(&dir).iter().any(came) {
                 break;
             }
         }
         build.kill().unwrap();
         build.wait().unwrap();
         let found = consistent(&dir);
-        assert!(found == standing || found == wanted, "{found} items after a kill at {file}");
+        assert!(
+            found == standing || found == wanted,
+            "{found} items after a kill at {file}"
+        );
         standing = found;
     }
     choose(&dir, OLD);

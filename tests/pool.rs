@@ -10,7 +10,10 @@ fn campaign(dir: &Dir, changes: &[(&str, &str)]) -> Option<()> {
     dir.ok(&["init", "c", "--seed", "11"]);
     let mut text = dir
         .read("c/campaign.toml")
-        .replace("source = \"items\" ", &format!("source = \"{}\" ", items.display()))
+        .replace(
+            "source = \"items\" ",
+            &format!("source = \"{}\" ", items.display()),
+        )
         .replace(
             "source = \"controls.csv\" ",
             &format!("source = \"{}\" ", controls.join("labels.csv").display()),
@@ -34,7 +37,15 @@ fn the_two_controls_without_an_age_are_named_or_left_out_and_counted() {
     if campaign(&dir, &[]).is_none() {
         return;
     }
-    dir.fails(&["pool", "build", "c"], &["labels.csv", "face_age", "the truth is missing in row 29, 92", "NA"]);
+    dir.fails(
+        &["pool", "build", "c"],
+        &[
+            "labels.csv",
+            "face_age",
+            "the truth is missing in row 29, 92",
+            "NA",
+        ],
+    );
     assert!(!dir.join("c/pool").exists());
     let summary = dir.json(&["pool", "build", "c", "--skip-bad-rows", "--json"]);
     assert_eq!(summary["controls"], 100);
@@ -48,8 +59,23 @@ fn real_faces_give_ninety_suites_a_round_each_of_six_and_one() {
         return;
     }
     let summary = dir.json(&["pool", "build", "c", "--skip-bad-rows", "--json"]);
-    assert_eq!((&summary["items"], &summary["suites_per_round"], &summary["rounds"]), (&540.into(), &90.into(), &10.into()));
-    dir.ok(&["pool", "export", "c", "--format", "csv", "--out", "suites.csv"]);
+    assert_eq!(
+        (
+            &summary["items"],
+            &summary["suites_per_round"],
+            &summary["rounds"]
+        ),
+        (&540.into(), &90.into(), &10.into())
+    );
+    dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "csv",
+        "--out",
+        "suites.csv",
+    ]);
     let roles = dir.roles("c");
     let mut suites: BTreeMap<String, Vec<(usize, bool)>> = BTreeMap::new();
     let mut votes: BTreeMap<String, usize> = BTreeMap::new();
@@ -57,8 +83,13 @@ fn real_faces_give_ninety_suites_a_round_each_of_six_and_one() {
     for line in dir.read("suites.csv").lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
         let control = roles[cells[2]];
-        suites.entry(cells[0].to_owned()).or_default().push((cells[1].parse().unwrap(), control));
-        *(if control { &mut uses } else { &mut votes }).entry(cells[2].to_owned()).or_default() += 1;
+        suites
+            .entry(cells[0].to_owned())
+            .or_default()
+            .push((cells[1].parse().unwrap(), control));
+        *(if control { &mut uses } else { &mut votes })
+            .entry(cells[2].to_owned())
+            .or_default() += 1;
     }
     assert_eq!(suites.len(), 900);
     let mut places = [0usize; 8];
@@ -67,12 +98,21 @@ fn real_faces_give_ninety_suites_a_round_each_of_six_and_one() {
         assert_eq!(suite.iter().filter(|t| t.1).count(), 1);
         places[suite.iter().find(|t| t.1).unwrap().0] += 1;
     }
-    assert!(votes.len() == 540 && votes.values().all(|&n| n == 10), "the overlap is exact");
+    assert!(
+        votes.len() == 540 && votes.values().all(|&n| n == 10),
+        "the overlap is exact"
+    );
     let (least, most) = (uses.values().min().unwrap(), uses.values().max().unwrap());
-    assert!(most - least <= 1, "controls are used equally often: {least} to {most}");
+    assert!(
+        most - least <= 1,
+        "controls are used equally often: {least} to {most}"
+    );
     // 900 suites, 7 places: expected 128.6 each; the chi-square of 6 degrees stays below 22.5 but once in a thousand.
     let expected = 900.0 / 7.0;
-    let chi: f64 = places[1..].iter().map(|&n| (n as f64 - expected).powi(2) / expected).sum();
+    let chi: f64 = places[1..]
+        .iter()
+        .map(|&n| (n as f64 - expected).powi(2) / expected)
+        .sum();
     assert!(chi < 22.5, "places of controls: {places:?}");
 }
 
@@ -89,30 +129,55 @@ fn what_annotators_see_says_nothing_about_roles() {
         let path = entry.unwrap().path();
         let (side, tables) = jpeg(&path);
         assert_eq!(side, 448, "{}", path.display());
-        names.push((path.file_stem().unwrap().to_string_lossy().into_owned(), tables));
+        names.push((
+            path.file_stem().unwrap().to_string_lossy().into_owned(),
+            tables,
+        ));
         let modified = fs::metadata(&path).unwrap().modified().unwrap();
-        assert_eq!(modified, std::time::SystemTime::UNIX_EPOCH, "dates tell the order of the owner's tables");
+        assert_eq!(
+            modified,
+            std::time::SystemTime::UNIX_EPOCH,
+            "dates tell the order of the owner's tables"
+        );
     }
     assert_eq!((names.len(), roles.len()), (640, 640));
     let tables = &names[0].1;
-    assert!(names.iter().all(|(_, t)| t == tables), "one quality, one set of segments, no metadata");
+    assert!(
+        names.iter().all(|(_, t)| t == tables),
+        "one quality, one set of segments, no metadata"
+    );
     names.sort();
-    assert!(names.iter().all(|(n, _)| n.len() == 24 && n.bytes().all(|b| b.is_ascii_hexdigit())));
+    assert!(
+        names
+            .iter()
+            .all(|(n, _)| n.len() == 24 && n.bytes().all(|b| b.is_ascii_hexdigit()))
+    );
     // In name order controls are spread at random: the mean rank of 100 among 640 has a standard deviation of 17.
     let ranks: Vec<usize> = (0..names.len()).filter(|&i| roles[&names[i].0]).collect();
     let mean = ranks.iter().sum::<usize>() as f64 / ranks.len() as f64;
-    assert!((mean - 319.5).abs() < 70.0, "controls stand at {mean} on average");
+    assert!(
+        (mean - 319.5).abs() < 70.0,
+        "controls stand at {mean} on average"
+    );
     let tasks = fs::read(dir.join("c/pool/tasks.parquet")).unwrap();
     for word in [&b"control"[..], b"_03.jpg", b"fairface", b"age"] {
-        assert!(!tasks.windows(word.len()).any(|w| w == word), "tasks.parquet says {}", String::from_utf8_lossy(word));
+        assert!(
+            !tasks.windows(word.len()).any(|w| w == word),
+            "tasks.parquet says {}",
+            String::from_utf8_lossy(word)
+        );
     }
 }
 
 #[test]
 fn an_item_that_is_a_control_under_another_name_is_left_out() {
     let dir = Dir::new();
-    let Some(faces) = data("faces/london102") else { return };
-    let Some(others) = data("faces/fairface540") else { return };
+    let Some(faces) = data("faces/london102") else {
+        return;
+    };
+    let Some(others) = data("faces/fairface540") else {
+        return;
+    };
     if campaign(&dir, &[]).is_none() {
         return;
     }
@@ -123,12 +188,19 @@ fn an_item_that_is_a_control_under_another_name_is_left_out() {
     }
     fs::copy(faces.join("001_03.jpg"), dir.join("c/items/same-bytes.jpg")).unwrap();
     let picture = image::open(faces.join("007_03.jpg")).unwrap();
-    let smaller = picture.resize(400, 400, image::imageops::FilterType::Triangle).to_rgb8();
+    let smaller = picture
+        .resize(400, 400, image::imageops::FilterType::Triangle)
+        .to_rgb8();
     let mut bytes = Vec::new();
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 60).encode_image(&smaller).unwrap();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 60)
+        .encode_image(&smaller)
+        .unwrap();
     dir.write("c/items/encoded-anew.jpg", bytes);
     let text = dir.read("c/campaign.toml");
-    let text = text.replace(&format!("source = \"{}\" ", others.display()), "source = \"items\" ");
+    let text = text.replace(
+        &format!("source = \"{}\" ", others.display()),
+        "source = \"items\" ",
+    );
     dir.write("c/campaign.toml", text);
     let summary = dir.json(&["pool", "build", "c", "--skip-bad-rows", "--json"]);
     assert_eq!(summary["items"], 12);
@@ -138,9 +210,18 @@ fn an_item_that_is_a_control_under_another_name_is_left_out() {
         found.push((text("item"), text("control"), d["exact"].as_bool().unwrap()));
     }
     found.sort();
-    let expected = [("encoded-anew.jpg", "007_03.jpg", false), ("same-bytes.jpg", "001_03.jpg", true)];
-    assert_eq!(found, expected.map(|(i, c, e)| (i.to_owned(), c.to_owned(), e)));
-    assert_eq!(fs::read_dir(dir.join("c/pool/shown")).unwrap().count(), 12 + 100);
+    let expected = [
+        ("encoded-anew.jpg", "007_03.jpg", false),
+        ("same-bytes.jpg", "001_03.jpg", true),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(i, c, e)| (i.to_owned(), c.to_owned(), e))
+    );
+    assert_eq!(
+        fs::read_dir(dir.join("c/pool/shown")).unwrap().count(),
+        12 + 100
+    );
 }
 
 #[test]
@@ -150,7 +231,14 @@ fn a_toloka_result_made_from_the_pool_comes_back_without_loss() {
         return;
     }
     dir.ok(&["pool", "build", "c", "--skip-bad-rows"]);
-    dir.ok(&["simulate", "c", "--annotators", "60", "--toloka-tsv", "results.tsv"]);
+    dir.ok(&[
+        "simulate",
+        "c",
+        "--annotators",
+        "60",
+        "--toloka-tsv",
+        "results.tsv",
+    ]);
     dir.ok(&["votes", "export", "c", "--out", "before.csv"]);
     fs::remove_file(dir.join("c/votes/simulated.parquet")).unwrap();
     let imported = dir.json(&["votes", "import", "c", "results.tsv", "--json"]);
@@ -167,10 +255,16 @@ fn a_toloka_result_made_from_the_pool_comes_back_without_loss() {
     assert_eq!(before.len(), after.len());
     // Annotator, item, question, answer: the platform's file rounds times to its own precision.
     let key = |line: &String| line.splitn(5, ',').take(4).collect::<Vec<_>>().join(",");
-    assert_eq!(before.iter().map(key).collect::<Vec<_>>(), after.iter().map(key).collect::<Vec<_>>());
+    assert_eq!(
+        before.iter().map(key).collect::<Vec<_>>(),
+        after.iter().map(key).collect::<Vec<_>>()
+    );
     let page = dir.ok(&["report", "c"]);
     let html = fs::read_to_string(dir.join(page.trim())).unwrap();
-    assert!(html.matches("data:image/jpeg;base64,").count() >= 20, "the report shows the photos");
+    assert!(
+        html.matches("data:image/jpeg;base64,").count() >= 20,
+        "the report shows the photos"
+    );
     assert!(html.contains("SIMULATED"));
 }
 
@@ -180,7 +274,10 @@ fn jpeg(path: &Path) -> (u16, Vec<(u8, Vec<u8>)>) {
     let (mut at, mut side, mut segments) = (2, 0, Vec::new());
     loop {
         assert_eq!(bytes[at], 0xff);
-        let (marker, len) = (bytes[at + 1], usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])));
+        let (marker, len) = (
+            bytes[at + 1],
+            usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])),
+        );
         let mut body = bytes[at + 4..at + 2 + len].to_vec();
         if (0xc0..=0xc2).contains(&marker) {
             let size = |i: usize| u16::from_be_bytes([body[i], body[i + 1]]);

@@ -47,7 +47,10 @@ impl Dir {
     /// The program with these arguments, to be run in this folder.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_veche"));
-        command.args(args).current_dir(self.path()).env("NO_COLOR", "1");
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env("NO_COLOR", "1");
         command
     }
 
@@ -59,17 +62,29 @@ impl Dir {
     /// Runs it and expects success; returns stdout.
     pub fn ok(&self, args: &[&str]) -> String {
         let ran = self.run(args);
-        assert_eq!(ran.code, 0, "veche {args:?} failed:\n{}{}", ran.out, ran.err);
+        assert_eq!(
+            ran.code, 0,
+            "veche {args:?} failed:\n{}{}",
+            ran.out, ran.err
+        );
         ran.out
     }
 
     /// Runs it and expects exit code 1, nothing on stdout, and every one of `words` in the message.
     pub fn fails(&self, args: &[&str], words: &[&str]) -> String {
         let ran = self.run(args);
-        assert_eq!(ran.code, 1, "veche {args:?} should fail:\n{}{}", ran.out, ran.err);
+        assert_eq!(
+            ran.code, 1,
+            "veche {args:?} should fail:\n{}{}",
+            ran.out, ran.err
+        );
         assert_eq!(ran.out, "", "a failing command prints nothing on stdout");
         for word in words {
-            assert!(ran.err.contains(word), "\"{word}\" is missing in:\n{}", ran.err);
+            assert!(
+                ran.err.contains(word),
+                "\"{word}\" is missing in:\n{}",
+                ran.err
+            );
         }
         ran.err
     }
@@ -81,16 +96,23 @@ impl Dir {
 
     /// For every task of a campaign's pool whether it is a control.
     pub fn roles(&self, campaign: &str) -> std::collections::BTreeMap<String, bool> {
-        let questions = veche::config::Project::open(&self.join(campaign)).unwrap().questions;
+        let questions = veche::config::Project::open(&self.join(campaign))
+            .unwrap()
+            .questions;
         let pool = self.join(campaign).join("pool");
         let pool = veche::pool::StoredPool::read(&pool, &questions).unwrap();
-        (0..pool.len()).map(|i| (pool.names[i].to_string(), pool.is_control(i))).collect()
+        (0..pool.len())
+            .map(|i| (pool.names[i].to_string(), pool.is_control(i)))
+            .collect()
     }
 
     /// Changes a file's text; what is to be changed must be there.
     pub fn edit(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
-        assert!(text.contains(from), "\"{from}\" is missing in {name}:\n{text}");
+        assert!(
+            text.contains(from),
+            "\"{from}\" is missing in {name}:\n{text}"
+        );
         self.write(name, text.replace(from, to));
     }
 
@@ -100,7 +122,9 @@ impl Dir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(n) + 1);
         let squares: Vec<u8> = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 56) as u8
         })
         .take(8 * 6 * 3)
@@ -123,7 +147,13 @@ impl Dir {
         }
         for i in 0..controls {
             self.photo(&format!("c/photos/k{i}.jpg"), 10_000 + i);
-            writeln!(known, "photos/k{i}.jpg,{},{}", 5 + 7 * i % 90, ["F", "M"][i as usize % 2]).unwrap();
+            writeln!(
+                known,
+                "photos/k{i}.jpg,{},{}",
+                5 + 7 * i % 90,
+                ["F", "M"][i as usize % 2]
+            )
+            .unwrap();
         }
         self.write("c/items.csv", listed);
         self.write("c/controls.csv", known);
@@ -212,17 +242,27 @@ pub fn data(what: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    skipped(&format!("{what} is not among the test data ({})", dir.display()));
+    skipped(&format!(
+        "{what} is not among the test data ({})",
+        dir.display()
+    ));
     None
 }
 
 /// Says that a test cannot run here, or fails where everything must run.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    assert!(env::var("VECHE_TEST_ALL").as_deref() != Ok("1"), "{test} cannot run: {why}");
+    assert!(
+        env::var("VECHE_TEST_ALL").as_deref() != Ok("1"),
+        "{test} cannot run: {why}"
+    );
     println!("SKIPPED {test}: {why}");
     if let Some(file) = env::var_os("VECHE_SKIPPED") {
-        let mut log = fs::File::options().append(true).create(true).open(file).unwrap();
+        let mut log = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(file)
+            .unwrap();
         writeln!(log, "SKIPPED {test}: {why}").unwrap();
     }
 }

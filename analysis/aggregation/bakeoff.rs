@@ -170,7 +170,8 @@ pub fn numbers(
     Ok(rows)
 }
 
-/// Compares choice methods as [`numbers`] does: one row per method, best accuracy first (ties in the order given).
+/// Compares choice methods as [`numbers`] does: one row per method, best accuracy first (ties in the order given). Methods that
+/// iterate over votes alone, without clamped controls, see no truth and need no folds.
 pub fn choices(
     votes: &ChoiceVotes,
     truth: &[Option<u32>],
@@ -186,7 +187,7 @@ pub fn choices(
             cross_fitted(
                 votes,
                 truth,
-                method.is_closed(),
+                !method.needs_folds(settings),
                 bakeoff.folds,
                 bakeoff.seed,
                 |visible| {

@@ -24,7 +24,7 @@ pub enum Convergence {
         /// Passes over the votes.
         passes: usize,
     },
-    /// Iterations ended at their limit: the result is usable and not final.
+    /// Iterations ended at their limit, or because the objective fell: the result is usable and not final.
     Stopped {
         /// Passes over the votes.
         passes: usize,

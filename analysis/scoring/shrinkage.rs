@@ -42,6 +42,8 @@ pub(crate) struct Groups {
     sum: f64,
     squares: f64,
     between: f64,
+    /// The greatest `squares` there has been: what rounding is measured by.
+    scale: f64,
 }
 
 impl Groups {
@@ -65,6 +67,7 @@ impl Groups {
         self.sum += sign * sum;
         self.squares += sign * squares;
         self.between += sign * sum * sum / n;
+        self.scale = self.scale.max(self.squares);
     }
 
     /// Mean of all values; 0 without any.
@@ -89,8 +92,11 @@ impl Groups {
         if self.groups < 2.0 || self.n <= self.groups {
             return f64::INFINITY;
         }
-        let within = ((self.squares - self.between) / (self.n - self.groups)).max(0.0);
-        let spread = (self.between - self.sum * self.sum / self.n).max(0.0) / (self.groups - 1.0);
+        // Sums that had values taken out differ in their last bits from sums that never had them, and 0/0 must not be decided
+        // by these.
+        let exact = |x: f64| if x > 1e-12 * self.scale { x } else { 0.0 };
+        let within = exact(self.squares - self.between) / (self.n - self.groups);
+        let spread = exact(self.between - self.sum * self.sum / self.n) / (self.groups - 1.0);
         // The average group size when sizes differ (Snedecor and Cochran).
         let size = (self.n - self.n_squared / self.n) / (self.groups - 1.0);
         let between = (spread - within) / size;
@@ -156,5 +162,16 @@ mod tests {
         g.remove(3.0, 15.0, 77.0);
         let k = groups(&[&[1.0, 3.0], &[7.0, 9.0]]).k(Shrinkage::EmpiricalBayes);
         assert!((g.k(Shrinkage::EmpiricalBayes) - k).abs() < 1e-12);
+    }
+
+    #[test]
+    fn rounding_left_by_what_was_taken_out_does_not_look_like_a_difference() {
+        // Nobody is ever right once the third annotator is gone: no variance at all, so all get the mean.
+        let mut g = groups(&[&[0.0, 0.0, 0.0], &[0.0, 0.0]]);
+        for third in [0.1, 0.7, 1.3] {
+            g.add(3.0, 3.0 * third, 3.0 * third * third);
+            g.remove(3.0, 3.0 * third, 3.0 * third * third);
+            assert!(g.k(Shrinkage::EmpiricalBayes).is_infinite());
+        }
     }
 }

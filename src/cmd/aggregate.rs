@@ -1,6 +1,6 @@
 //! `veche aggregate`: a label per item with its standard error.
 
-use super::input::{MethodArgs, RuleArgs, VotesArgs};
+use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs};
 use crate::{
     Result,
     files::write_atomically,
@@ -23,6 +23,8 @@ pub struct Args {
     input: VotesArgs,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     settings: MethodArgs,
     /// Method; the campaign's by default, else exp-mae (numbers) or control-accuracy (labels)
@@ -55,8 +57,11 @@ pub fn run(args: &Args) -> Result<()> {
         study.question(None)?;
     }
     let verdicts = args.rules.verdicts(&study)?;
-    let policy = args.rules.policy(&study);
-    let counting = Counting { policy, verdicts: &verdicts };
+    let policy = args.policy.policy(&study);
+    let counting = Counting {
+        policy,
+        verdicts: &verdicts,
+    };
     let voted = voted(&study, &questions);
     let items: Vec<usize> = (0..study.items.len())
         .filter(|&i| match &study.pool {
@@ -65,14 +70,24 @@ pub fn run(args: &Args) -> Result<()> {
         })
         .collect();
     let settings = args.settings.settings(&study)?;
-    let ids = items.iter().map(|&i| Some(study.items[i].clone())).collect();
+    let ids = items
+        .iter()
+        .map(|&i| Some(study.items[i].clone()))
+        .collect();
     let mut columns = vec![("item".to_owned(), Cells::Text(ids))];
     let mut summary = Vec::new();
     for &question in &questions {
         let method = Method::of(&study, question, args.method.as_deref(), settings)?;
         let labels = labels(&study, question, method, counting)?;
         let prefix = (questions.len() > 1).then(|| study.questions[question].name.clone());
-        let labelled = add_columns(&mut columns, &study, question, &labels, &items, prefix.as_deref());
+        let labelled = add_columns(
+            &mut columns,
+            &study,
+            question,
+            &labels,
+            &items,
+            prefix.as_deref(),
+        );
         let (calibrated, shared) = match &labels {
             Labels::Numbers(n) => (n.calibration.is_some(), n.includes_shared),
             Labels::Choices(_) => (false, false),
@@ -90,17 +105,33 @@ pub fn run(args: &Args) -> Result<()> {
         }));
     }
     if study.simulated {
-        columns.push(("source".into(), Cells::Text(vec![Some("simulated".into()); items.len()])));
+        columns.push((
+            "source".into(),
+            Cells::Text(vec![Some("simulated".into()); items.len()]),
+        ));
     }
     write(&args.out, columns)?;
-    study.provenance("veche aggregate")?.write(&beside(&args.out))?;
+    study
+        .provenance("veche aggregate")?
+        .write(&beside(&args.out))?;
     let left_out: Vec<(String, usize)> = Policy::ALL
         .iter()
-        .map(|&policy| (policy.to_string(), Counting { policy, verdicts: &verdicts }.left_out(&study)))
+        .map(|&policy| {
+            (
+                policy.to_string(),
+                Counting {
+                    policy,
+                    verdicts: &verdicts,
+                }
+                .left_out(&study),
+            )
+        })
         .collect();
     if args.json {
-        let by_policy: serde_json::Map<String, serde_json::Value> =
-            left_out.into_iter().map(|(name, n)| (name, json!(n))).collect();
+        let by_policy: serde_json::Map<String, serde_json::Value> = left_out
+            .into_iter()
+            .map(|(name, n)| (name, json!(n)))
+            .collect();
         return super::print_json(&json!({
             "out": args.out, "labels": summary, "votes": study.votes.len(), "policy": policy.to_string(),
             "votes_left_out_by_policy": by_policy, "simulated": study.simulated,
@@ -115,9 +146,15 @@ pub fn run(args: &Args) -> Result<()> {
             row["method"].as_str().unwrap_or_default()
         ));
     }
-    let banned = verdicts.iter().filter(|v| matches!(v, veche_pools::banning::Verdict::Banned { .. })).count();
+    let banned = verdicts
+        .iter()
+        .filter(|v| matches!(v, veche_pools::banning::Verdict::Banned { .. }))
+        .count();
     if banned > 0 {
-        let each: Vec<String> = left_out.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let each: Vec<String> = left_out
+            .iter()
+            .map(|(name, n)| format!("{name} {n}"))
+            .collect();
         super::note(&format!(
             "{banned} annotators banned, policy {policy}; votes left out by each policy: {} of {}",
             each.join(", "),
@@ -130,7 +167,11 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn voted(study: &Study, questions: &[usize]) -> Vec<bool> {
     let mut voted = vec![false; study.items.len()];
-    for vote in study.votes.iter().filter(|v| questions.contains(&(v.question as usize))) {
+    for vote in study
+        .votes
+        .iter()
+        .filter(|v| questions.contains(&(v.question as usize)))
+    {
         voted[vote.item as usize] = true;
     }
     voted
@@ -154,16 +195,27 @@ fn add_columns(
     match labels {
         Labels::Numbers(result) => {
             let of = |f: fn(&veche_analysis::aggregation::NumberEstimate) -> Option<f64>| {
-                Cells::Number(items.iter().map(|&i| result.estimates[i].as_ref().and_then(f)).collect())
+                Cells::Number(
+                    items
+                        .iter()
+                        .map(|&i| result.estimates[i].as_ref().and_then(f))
+                        .collect(),
+                )
             };
-            let votes = items.iter().map(|&i| result.estimates[i].map_or(0, |e| e.votes)).collect();
+            let votes = items
+                .iter()
+                .map(|&i| result.estimates[i].map_or(0, |e| e.votes))
+                .collect();
             columns.push((name("estimate"), of(|e| Some(e.value))));
             columns.push((name("se"), of(|e| e.se)));
             columns.push((name("low"), of(|e| e.low)));
             columns.push((name("high"), of(|e| e.high)));
             columns.push((name("votes"), Cells::Count(votes)));
             columns.push((name("effective_votes"), of(|e| Some(e.effective_votes))));
-            items.iter().filter(|&&i| result.estimates[i].is_some()).count()
+            items
+                .iter()
+                .filter(|&&i| result.estimates[i].is_some())
+                .count()
         }
         Labels::Choices(result) => {
             let label = |i: usize| {
@@ -174,17 +226,33 @@ fn add_columns(
                 }
             };
             let confidence = |i: usize| result.estimates[i].map(|e| e.confidence);
-            let votes = items.iter().map(|&i| result.estimates[i].map_or(0, |e| e.votes)).collect();
-            columns.push((name("label"), Cells::Text(items.iter().map(|&i| label(i)).collect())));
-            columns.push((name("confidence"), Cells::Number(items.iter().map(|&i| confidence(i)).collect())));
+            let votes = items
+                .iter()
+                .map(|&i| result.estimates[i].map_or(0, |e| e.votes))
+                .collect();
+            columns.push((
+                name("label"),
+                Cells::Text(items.iter().map(|&i| label(i)).collect()),
+            ));
+            columns.push((
+                name("confidence"),
+                Cells::Number(items.iter().map(|&i| confidence(i)).collect()),
+            ));
             columns.push((name("votes"), Cells::Count(votes)));
-            items.iter().filter(|&&i| result.estimates[i].is_some()).count()
+            items
+                .iter()
+                .filter(|&&i| result.estimates[i].is_some())
+                .count()
         }
     }
 }
 
 fn write(path: &Path, columns: Vec<(String, Cells)>) -> Result<()> {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let ending = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default()
+        .to_lowercase();
     let separator = match ending.as_str() {
         "parquet" => {
             let columns = columns
@@ -200,11 +268,15 @@ fn write(path: &Path, columns: Vec<(String, Cells)>) -> Result<()> {
         "csv" => b',',
         "tsv" => b'\t',
         _ => {
-            return problem("labels are written as .csv, .tsv or .parquet").file(path).fail();
+            return problem("labels are written as .csv, .tsv or .parquet")
+                .file(path)
+                .fail();
         }
     };
     write_atomically(path, |w| {
-        let mut csv = csv::WriterBuilder::new().delimiter(separator).from_writer(w);
+        let mut csv = csv::WriterBuilder::new()
+            .delimiter(separator)
+            .from_writer(w);
         csv.write_record(columns.iter().map(|(name, _)| name))?;
         let rows = match &columns[0].1 {
             Cells::Text(ids) => ids.len(),

@@ -1,6 +1,9 @@
 //! `veche ban`: who is banned, by which rule, on which evidence.
 
-use super::input::{RuleArgs, VotesArgs};
+use super::{
+    explain,
+    input::{RuleArgs, VotesArgs},
+};
 use crate::{
     Result,
     files::{
@@ -18,7 +21,9 @@ use veche_pools::banning::{Policy, Verdict};
 ///
 /// A ban never deletes a vote: which votes count is decided by the policy when labels are made.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  veche ban faces\n  veche ban votes.csv --ban-mae 12 --min-controls 8 --out bans.csv")]
+#[command(
+    after_help = "Examples:\n  veche ban faces\n  veche ban votes.csv --ban-mae 12 --min-controls 8 --out bans.csv"
+)]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -33,6 +38,15 @@ pub struct Args {
     /// Toloka project the restrictions hold in; all projects by default
     #[arg(long, value_name = "ID")]
     project_id: Option<String>,
+    /// Show why: the path of every rule's statistic for one annotator
+    #[arg(long, value_name = "ANNOTATOR", conflicts_with = "json")]
+    explain: Option<String>,
+    /// Draw that path as SVG
+    #[arg(long, value_name = "FILE", requires = "explain")]
+    picture: Option<PathBuf>,
+    /// Try other rules on the votes collected: who would have been banned when, and what it does to the labels; nothing is written
+    #[arg(long = "rules", value_name = "FILE.toml", conflicts_with_all = ["json", "explain", "out", "toloka"])]
+    rules_file: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -42,26 +56,66 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let study = args.input.open()?;
     let rules = args.rules.rules(&study)?;
+    if let Some(file) = &args.rules_file {
+        let (policy, other) = explain::read_rules(&study, file)?;
+        super::print(&explain::replay(
+            &study,
+            (study.policy(), &rules),
+            (policy, &other),
+        )?);
+        return Ok(());
+    }
     if rules.is_empty() {
         return problem("there is no ban rule")
             .hint("add a [[ban.rule]] to campaign.toml, or give --ban-mae ERROR")
             .fail();
     }
+    if let Some(annotator) = &args.explain {
+        super::print(&explain::explain(
+            &study,
+            &rules,
+            annotator,
+            args.picture.as_deref(),
+        )?);
+        return Ok(());
+    }
     let verdicts = study.verdicts(&rules)?;
     let mut bans = Vec::new();
     for (annotator, verdict) in study.annotators.iter().zip(&verdicts) {
-        if let Verdict::Banned { rule, evidence, at_control, sequence } = verdict {
-            bans.push((annotator, rule.to_string(), evidence.to_string(), *at_control, *sequence));
+        if let Verdict::Banned {
+            rule,
+            evidence,
+            at_control,
+            sequence,
+        } = verdict
+        {
+            bans.push((
+                annotator,
+                rule.to_string(),
+                evidence.to_string(),
+                *at_control,
+                *sequence,
+            ));
         }
     }
     bans.sort();
     let in_campaign = |name: &str| study.project.as_ref().map(|p| p.out_dir().join(name));
     let out = args.out.clone().or_else(|| in_campaign("bans.csv"));
-    let toloka = args.toloka.clone().or_else(|| in_campaign("bans.toloka.json"));
+    let toloka = args
+        .toloka
+        .clone()
+        .or_else(|| in_campaign("bans.toloka.json"));
     if let Some(out) = &out {
         write_atomically(out, |w| {
             let mut csv = csv::Writer::from_writer(w);
-            csv.write_record(["annotator", "rule", "evidence", "at_control", "after_task", "simulated"])?;
+            csv.write_record([
+                "annotator",
+                "rule",
+                "evidence",
+                "at_control",
+                "after_task",
+                "simulated",
+            ])?;
             for (annotator, rule, evidence, control, task) in &bans {
                 let (control, task) = (control.to_string(), task.to_string());
                 let simulated = study.simulated.to_string();
@@ -69,7 +123,9 @@ pub fn run(args: &Args) -> Result<()> {
             }
             csv.flush()
         })?;
-        study.provenance("veche ban")?.write(&super::aggregate::beside(out))?;
+        study
+            .provenance("veche ban")?
+            .write(&super::aggregate::beside(out))?;
     }
     if let Some(toloka) = &toloka {
         let scope = match &args.project_id {
@@ -89,7 +145,16 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let left_out: Vec<(String, usize)> = Policy::ALL
         .iter()
-        .map(|&policy| (policy.to_string(), Counting { policy, verdicts: &verdicts }.left_out(&study)))
+        .map(|&policy| {
+            (
+                policy.to_string(),
+                Counting {
+                    policy,
+                    verdicts: &verdicts,
+                }
+                .left_out(&study),
+            )
+        })
         .collect();
     if args.json {
         let rows: Vec<_> = bans
@@ -103,7 +168,11 @@ pub fn run(args: &Args) -> Result<()> {
             .collect();
         return super::print_json(&rows);
     }
-    let mut table = vec![["annotator", "rule", "evidence"].map(str::to_owned).to_vec()];
+    let mut table = vec![
+        ["annotator", "rule", "evidence"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for (annotator, rule, evidence, ..) in &bans {
         table.push(vec![(*annotator).clone(), rule.clone(), evidence.clone()]);
     }
@@ -112,9 +181,16 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         super::print(&super::table(&table));
     }
-    super::note(&format!("{} of {} annotators banned", bans.len(), study.annotators.len()));
+    super::note(&format!(
+        "{} of {} annotators banned",
+        bans.len(),
+        study.annotators.len()
+    ));
     for (policy, n) in left_out {
-        super::note(&format!("policy {policy}: {n} of {} votes left out", study.votes.len()));
+        super::note(&format!(
+            "policy {policy}: {n} of {} votes left out",
+            study.votes.len()
+        ));
     }
     for file in [out, toloka].into_iter().flatten() {
         super::note(&format!("wrote {}", file.display()));

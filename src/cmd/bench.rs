@@ -5,7 +5,10 @@ use std::{fs, io::Write, path::PathBuf, process::Command as Process, time::Insta
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
-#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
+#[allow(
+    missing_docs,
+    reason = "a variant without words has the help of its arguments"
+)]
 pub enum Command {
     Pool(Pool),
     #[command(hide = true)]
@@ -51,18 +54,27 @@ pub fn run(command: &Command) -> Result<()> {
         Command::PoolOnce(args) => {
             let project = Project::open(&args.dir)?;
             let start = Instant::now();
-            let options =
-                build::Options { pictures: false, skip_bad_rows: false, progress: &super::progress };
+            let options = build::Options {
+                pictures: false,
+                skip_bad_rows: false,
+                orphan_votes: false,
+                progress: &super::progress,
+            };
             let summary = build::build(&project, &options)?;
             let seconds = start.elapsed().as_secs_f64();
-            super::print_json(&Measured { items: summary.items, seconds, peak_mib: peak_mib() })
+            super::print_json(&Measured {
+                items: summary.items,
+                seconds,
+                peak_mib: peak_mib(),
+            })
         }
         Command::Pool(args) => pool(args),
     }
 }
 
 fn pool(args: &Pool) -> Result<()> {
-    let dir = tempfile::tempdir().map_err(|e| Problem::io("make a folder", std::env::temp_dir(), &e))?;
+    let dir =
+        tempfile::tempdir().map_err(|e| Problem::io("make a folder", std::env::temp_dir(), &e))?;
     let program =
         std::env::current_exe().map_err(|e| problem(format!("cannot find this program: {e}")))?;
     let mut rows = Vec::new();
@@ -74,7 +86,8 @@ fn pool(args: &Pool) -> Result<()> {
             writeln!(file, "file")?;
             (0..items).try_for_each(|i| writeln!(file, "photo-{i:08}.jpg"))?;
             file.flush()?;
-            let mut file = std::io::BufWriter::new(fs::File::create(campaign.join("controls.csv"))?);
+            let mut file =
+                std::io::BufWriter::new(fs::File::create(campaign.join("controls.csv"))?);
             writeln!(file, "file,age,gender")?;
             let sex = |i: usize| if i.is_multiple_of(2) { "F" } else { "M" };
             (0..args.controls)
@@ -98,7 +111,10 @@ fn pool(args: &Pool) -> Result<()> {
         }
         let row: Measured = serde_json::from_slice(&ran.stdout)
             .map_err(|e| problem(format!("the measurement said something else: {e}")))?;
-        super::note(&format!("{:>10} items  {:8.3} s  {:8.0} MiB", row.items, row.seconds, row.peak_mib));
+        super::note(&format!(
+            "{:>10} items  {:8.3} s  {:8.0} MiB",
+            row.items, row.seconds, row.peak_mib
+        ));
         rows.push(row);
         // Ten million rows need not stay until the end.
         let _ = fs::remove_dir_all(&campaign);
@@ -106,7 +122,11 @@ fn pool(args: &Pool) -> Result<()> {
     if args.json {
         return super::print_json(&rows);
     }
-    let mut table = vec![["items", "seconds", "µs per item", "peak MiB"].map(str::to_owned).to_vec()];
+    let mut table = vec![
+        ["items", "seconds", "µs per item", "peak MiB"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for row in &rows {
         table.push(vec![
             row.items.to_string(),
@@ -123,6 +143,8 @@ fn pool(args: &Pool) -> Result<()> {
 pub fn peak_mib() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmHWM:"));
-    let kib = line.and_then(|l| l.split_whitespace().nth(1)).and_then(|n| n.parse::<f64>().ok());
+    let kib = line
+        .and_then(|l| l.split_whitespace().nth(1))
+        .and_then(|n| n.parse::<f64>().ok());
     kib.unwrap_or(0.0) / 1024.0
 }

@@ -21,15 +21,17 @@ use std::{
     time::Instant,
 };
 use veche_analysis::aggregation::{NumberMethod, bakeoff::BakeoffSettings};
-use veche_pools::{banning::Verdict, random, simulation::CrowdSpec};
+use veche_pools::{PixelBox, banning::Verdict, random};
 
 /// Run the whole loop: pool, votes, scores, bans, methods, labels, report
 ///
 /// Without further arguments the pictures are drawn faces whose age shows in proportions, wrinkles and grey hair, and the
 /// annotators are simulated. With --items and --controls the pictures are yours; the annotators are still simulated.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  veche demo\n  veche demo --out /tmp/demo --seed 7\n  \
-    veche demo --items photos --controls known.csv --control-path '{face_id}_03.jpg'")]
+#[command(
+    after_help = "Examples:\n  veche demo\n  veche demo --out /tmp/demo --seed 7\n  \
+    veche demo --items photos --controls known.csv --control-path '{face_id}_03.jpg'"
+)]
 pub struct Args {
     /// Folder to work in; made anew each time
     #[arg(long, default_value = "veche-demo")]
@@ -38,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value_t = 2026)]
     pub seed: u64,
     /// Annotators
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 50)]
     pub annotators: u32,
     /// Share of annotators who do not look at all
     #[arg(long, default_value_t = 0.1)]
@@ -66,10 +68,14 @@ const CONTROLS: usize = 120;
 pub fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     if !(0.0..1.0).contains(&args.bots) {
-        return problem("--bots is a share, 0 up to 1").value(args.bots.to_string()).fail();
+        return problem("--bots is a share, 0 up to 1")
+            .value(args.bots.to_string())
+            .fail();
     }
     if args.seed > i64::MAX as u64 {
-        return problem("a seed must be below 2^63").value(args.seed.to_string()).fail();
+        return problem("a seed must be below 2^63")
+            .value(args.seed.to_string())
+            .fail();
     }
     prepare(&args.out)?;
     let campaign = match (&args.items, &args.controls) {
@@ -80,13 +86,19 @@ pub fn run(args: &Args) -> Result<()> {
             drawn_campaign(args.seed)
         }
     };
-    write_atomically(args.out.join(config::FILE), |w| w.write_all(campaign.as_bytes()))?;
+    write_atomically(args.out.join(config::FILE), |w| {
+        w.write_all(campaign.as_bytes())
+    })?;
     let project = Project::open(&args.out)?;
 
-    step("pool", "suites with hidden controls, pictures rendered alike");
+    step(
+        "pool",
+        "suites with hidden controls, pictures rendered alike",
+    );
     let options = build::Options {
         pictures: true,
         skip_bad_rows: args.skip_bad_rows,
+        orphan_votes: false,
         progress: &super::progress,
     };
     let summary = build::build(&project, &options)?;
@@ -96,7 +108,7 @@ pub fn run(args: &Args) -> Result<()> {
     super::note(super::pool::describe(&summary).trim_end());
 
     step("votes", "of simulated annotators, some of whom do not look");
-    let spec = CrowdSpec { annotators: args.annotators, ..CrowdSpec::default() }.with_bots(args.bots);
+    let spec = simulate::crowd(&project, args.annotators)?.with_bots(args.bots);
     let done = simulate::simulate(&project, spec, None, None)?;
     super::note(&format!(
         "{} SIMULATED annotators answered {} suites: {} answers",
@@ -106,8 +118,14 @@ pub fn run(args: &Args) -> Result<()> {
     step("scores and bans", "from the hidden controls");
     let study = VotesArgs::campaign(&args.out).open()?;
     let verdicts = study.verdicts(study.rules())?;
-    let counting = Counting { policy: study.policy(), verdicts: &verdicts };
-    let banned = verdicts.iter().filter(|v| matches!(v, Verdict::Banned { .. })).count();
+    let counting = Counting {
+        policy: study.policy(),
+        verdicts: &verdicts,
+    };
+    let banned = verdicts
+        .iter()
+        .filter(|v| matches!(v, Verdict::Banned { .. }))
+        .count();
     super::note(&format!(
         "{banned} of {} annotators banned; {} of {} answers left out of the labels",
         study.annotators.len(),
@@ -115,11 +133,24 @@ pub fn run(args: &Args) -> Result<()> {
         study.votes.len()
     ));
 
-    step("methods", "compared on the controls, each without its own truth");
+    step(
+        "methods",
+        "compared on the controls, each without its own truth",
+    );
     let mut text = String::new();
     for question in 0..study.questions.len() {
-        let bakeoff = BakeoffSettings { seed: args.seed, ..BakeoffSettings::default() };
-        let rows = bake_off(&study, question, None, &settings(&study), &bakeoff, counting)?;
+        if study.truths[question].iter().all(Option::is_none) {
+            continue;
+        }
+        let bakeoff = BakeoffSettings::default();
+        let rows = bake_off(
+            &study,
+            question,
+            None,
+            &settings(&study),
+            &bakeoff,
+            counting,
+        )?;
         text += &super::methods::as_text(&study, question, &rows);
         text.push('\n');
         if let Rows::Numbers(rows) = &rows {
@@ -134,7 +165,13 @@ pub fn run(args: &Args) -> Result<()> {
         fs::create_dir_all(&out).map_err(|e| Problem::io("make the folder", &out, &e))?;
         if name == "aggregate" {
             let labels = out.join("labels.csv");
-            let words = ["veche", "aggregate", path_text(&args.out)?, "--out", path_text(&labels)?];
+            let words = [
+                "veche",
+                "aggregate",
+                path_text(&args.out)?,
+                "--out",
+                path_text(&labels)?,
+            ];
             let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(words)
                 .map_err(|e| problem(e.to_string()))?;
             crate::cli::run(&cli)?;
@@ -142,7 +179,10 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let report = project.out_dir().join("report.html");
     assemble::write_report(&study, &report, "veche demo")?;
-    super::note(&format!("done in {:.1} s; open the report in a browser:", start.elapsed().as_secs_f64()));
+    super::note(&format!(
+        "done in {:.1} s; open the report in a browser:",
+        start.elapsed().as_secs_f64()
+    ));
     let shown = report.canonicalize().unwrap_or(report);
     super::print(&format!("{}\n", shown.display()));
     Ok(())
@@ -177,30 +217,69 @@ fn prepare(dir: &Path) -> Result<()> {
     write_atomically(dir.join(MARKER), |w| w.write_all(version.as_bytes()))
 }
 
+/// One drawn person, and how the camera was held.
+struct Person {
+    age: u32,
+    female: bool,
+    look: u64,
+    frame: [f64; 3],
+}
+
+impl Person {
+    /// A square of 80 to 100 % of the picture, somewhere in it: no two photos are framed alike.
+    fn framing(&self, size: f64) -> PixelBox {
+        let [zoom, x, y] = self.frame;
+        let side = size * (0.8 + 0.2 * zoom);
+        let (x0, y0) = ((size - side) * x, (size - side) * y);
+        PixelBox {
+            x0,
+            y0,
+            x1: x0 + side,
+            y1: y0 + side,
+        }
+    }
+}
+
 /// Draws items and controls with known ages and sexes.
 fn draw(dir: &Path, seed: u64) -> Result<()> {
-    let spec = RenderSpec { longest_side: 512, quality: 92, margin: 0.0 };
+    let spec = RenderSpec {
+        longest_side: 512,
+        quality: 92,
+        margin: 0.0,
+    };
     let bar = super::progress((ITEMS + CONTROLS) as u64, "faces");
     for (what, n) in [("items", ITEMS), ("controls", CONTROLS)] {
         let folder = dir.join(what);
         fs::create_dir_all(&folder).map_err(|e| Problem::io("make the folder", &folder, &e))?;
         let mut dice = random::stream(seed, &format!("drawn {what}"));
-        let people: Vec<(u32, bool, u64)> = (0..n)
-            .map(|_| (dice.random_range(1..=85), dice.random::<bool>(), dice.random::<u64>()))
+        let people: Vec<Person> = (0..n)
+            .map(|_| Person {
+                age: dice.random_range(1..=85),
+                female: dice.random(),
+                look: dice.random(),
+                frame: [dice.random(), dice.random(), dice.random()],
+            })
             .collect();
-        people.par_iter().enumerate().try_for_each(|(i, &(age, female, look))| -> Result<()> {
-            let face = draw_face(f64::from(age), female, look, spec.longest_side);
-            let bytes = render(&face, None, &spec).map_err(|e| problem(e.to_string()))?;
-            let path = folder.join(format!("face-{i:04}.jpg"));
-            fs::write(&path, bytes).map_err(|e| Problem::io("write", &path, &e))?;
-            bar.inc(1);
-            Ok(())
-        })?;
+        people
+            .par_iter()
+            .enumerate()
+            .try_for_each(|(i, person)| -> Result<()> {
+                let face = draw_face(f64::from(person.age), person.female, person.look, 560);
+                let bytes = render(&face, Some(person.framing(560.0)), &spec)
+                    .map_err(|e| problem(e.to_string()))?;
+                let path = folder.join(format!("face-{i:04}.jpg"));
+                fs::write(&path, bytes).map_err(|e| Problem::io("write", &path, &e))?;
+                bar.inc(1);
+                Ok(())
+            })?;
         let mut table = String::from("file,age,gender\n");
-        for (i, (age, female, _)) in people.iter().enumerate() {
-            let _ = writeln!(table, "{what}/face-{i:04}.jpg,{age},{}", if *female { "female" } else { "male" });
+        for (i, person) in people.iter().enumerate() {
+            let sex = if person.female { "female" } else { "male" };
+            let _ = writeln!(table, "{what}/face-{i:04}.jpg,{},{sex}", person.age);
         }
-        write_atomically(dir.join(format!("{what}.csv")), |w| w.write_all(table.as_bytes()))?;
+        write_atomically(dir.join(format!("{what}.csv")), |w| {
+            w.write_all(table.as_bytes())
+        })?;
     }
     bar.finish_and_clear();
     Ok(())
@@ -243,9 +322,18 @@ fn own_campaign(args: &Args, items: &Path, controls: &Path) -> Result<String> {
         Ok(toml::Value::String(path_text(&found)?.to_owned()).to_string())
     };
     let mut text = init::text("veche demo on your own pictures", args.seed)
-        .replace("source = \"items\" ", &format!("source = {} ", absolute(items)?))
-        .replace("source = \"controls.csv\" ", &format!("source = {} ", absolute(controls)?))
-        .replace("\npath = \"file\" ", &format!("\npath = {} ", toml::Value::String(path)))
+        .replace(
+            "source = \"items\" ",
+            &format!("source = {} ", absolute(items)?),
+        )
+        .replace(
+            "source = \"controls.csv\" ",
+            &format!("source = {} ", absolute(controls)?),
+        )
+        .replace(
+            "\npath = \"file\" ",
+            &format!("\npath = {} ", toml::Value::String(path)),
+        )
         .replace("age = \"age\"\n", &format!("age = \"{age}\"\n"));
     text = match sex {
         Some(sex) => text.replace("sex = \"gender\"\n", &format!("sex = \"{sex}\"\n")),
@@ -261,15 +349,25 @@ fn drawn_truth(
     counting: Counting<'_>,
     methods: impl Iterator<Item = NumberMethod>,
 ) -> Result<String> {
-    let Some(pool) = &study.pool else { return Ok(String::new()) };
+    let Some(pool) = &study.pool else {
+        return Ok(String::new());
+    };
     if pool.simulated_truths.is_empty() {
         return Ok(String::new());
     }
-    let truth = |i: usize| pool.simulated_truths[i].get(question).copied().flatten()?.number();
+    let truth = |i: usize| {
+        pool.simulated_truths[i]
+            .get(question)
+            .copied()
+            .flatten()?
+            .number()
+    };
     let mut rows = vec![["method", "MAE on the items"].map(str::to_owned).to_vec()];
     for method in methods {
         let method = Method::Number(method, settings(study));
-        let Labels::Numbers(result) = labels(study, question, method, counting)? else { continue };
+        let Labels::Numbers(result) = labels(study, question, method, counting)? else {
+            continue;
+        };
         let errors: Vec<f64> = (0..pool.len())
             .filter(|&i| !pool.is_control(i))
             .filter_map(|i| Some((result.estimates[i]?.value - truth(i)?).abs()))
@@ -279,5 +377,8 @@ fn drawn_truth(
             rows.push(vec![method.name().to_owned(), format!("{mae:.3}")]);
         }
     }
-    Ok(format!("the same on the items themselves, whose ages are known here because they are drawn\n{}\n", super::table(&rows)))
+    Ok(format!(
+        "the same on the items themselves, whose ages are known here because they are drawn\n{}\n",
+        super::table(&rows)
+    ))
 }

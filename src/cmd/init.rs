@@ -9,7 +9,9 @@ const TEMPLATE: &str = include_str!("campaign.toml");
 ///
 /// The recipe asks for the age and sex of people in photos; change the questions to ask anything else.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche init faces && $EDITOR faces/campaign.toml && veche pool build faces")]
+#[command(
+    after_help = "Example:\n  veche init faces && $EDITOR faces/campaign.toml && veche pool build faces"
+)]
 pub struct Args {
     /// Folder of the campaign; made if missing
     #[arg(required_unless_present = "print")]
@@ -27,13 +29,19 @@ pub struct Args {
 
 /// The text of a new campaign.toml.
 pub fn text(name: &str, seed: u64) -> String {
-    let name = name.replace('\\', "\\\\").replace('"', "\\\"").replace(char::is_control, " ");
-    TEMPLATE.replace("@NAME@", &name).replace("@SEED@", &seed.to_string())
+    let name = name
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace(char::is_control, " ");
+    TEMPLATE
+        .replace("@NAME@", &name)
+        .replace("@SEED@", &seed.to_string())
 }
 
 /// A seed from the operating system. TOML integers are signed, hence 63 bits.
 pub fn fresh_seed() -> Result<u64> {
-    let drawn = getrandom::u64().map_err(|e| problem(format!("no randomness from the system: {e}")))?;
+    let drawn =
+        getrandom::u64().map_err(|e| problem(format!("no randomness from the system: {e}")))?;
     Ok(drawn >> 1)
 }
 
@@ -41,7 +49,9 @@ pub fn fresh_seed() -> Result<u64> {
 pub fn run(args: &Args) -> Result<()> {
     let seed = match args.seed {
         Some(seed) if seed > i64::MAX as u64 => {
-            return problem("a seed must be below 2^63").value(seed.to_string()).fail();
+            return problem("a seed must be below 2^63")
+                .value(seed.to_string())
+                .fail();
         }
         Some(seed) => seed,
         None => fresh_seed()?,

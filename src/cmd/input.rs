@@ -2,9 +2,8 @@
 
 use crate::{
     Result,
-    files::{Duplicates, ScaleHint},
-    labels,
-    problem,
+    files::{Duplicates, ScaleHint, VoteMapping},
+    labels, problem,
     study::{Reading, Study},
 };
 use std::path::PathBuf;
@@ -25,6 +24,18 @@ pub struct VotesArgs {
     /// Whether answers are numbers or labels; found out by default
     #[arg(long, value_enum, default_value_t = Kind::Auto)]
     pub scale: Kind,
+    /// Column with the annotator, if it has an unusual name
+    #[arg(long, value_name = "COLUMN")]
+    pub annotator_column: Option<String>,
+    /// Column with the item
+    #[arg(long, value_name = "COLUMN")]
+    pub item_column: Option<String>,
+    /// Column with the answer
+    #[arg(long, value_name = "COLUMN")]
+    pub answer_column: Option<String>,
+    /// Column with the known answer
+    #[arg(long, value_name = "COLUMN")]
+    pub truth_column: Option<String>,
     /// Which question, where there are several
     #[arg(long)]
     pub question: Option<String>,
@@ -75,6 +86,10 @@ impl VotesArgs {
             votes: dir.to_path_buf(),
             truth: None,
             scale: Kind::Auto,
+            annotator_column: None,
+            item_column: None,
+            answer_column: None,
+            truth_column: None,
             question: None,
             duplicates: Twice::Error,
             skip_bad_rows: false,
@@ -88,12 +103,26 @@ impl VotesArgs {
             Kind::Number => ScaleHint::Number,
             Kind::Choice => ScaleHint::Choice,
         };
-        let study = Study::open(&self.votes, &Reading {
-            truth: self.truth.clone(),
-            scale,
-            duplicates: self.duplicates.into(),
-            skip_bad_rows: self.skip_bad_rows,
-        })?;
+        let study = Study::open(
+            &self.votes,
+            &Reading {
+                truth: self.truth.clone(),
+                scale,
+                duplicates: self.duplicates.into(),
+                skip_bad_rows: self.skip_bad_rows,
+                mapping: VoteMapping {
+                    annotator: self.annotator_column.clone(),
+                    item: self.item_column.clone(),
+                    value: self.answer_column.clone(),
+                    truth: self.truth_column.clone(),
+                    ..VoteMapping::default()
+                },
+            },
+        )?;
+        // Commands that look at all questions must not pass over a misspelt one in silence.
+        if let Some(name) = &self.question {
+            study.question(Some(name))?;
+        }
         if !study.skipped.is_empty() {
             super::warn(&study.skipped.to_string());
         }
@@ -101,7 +130,10 @@ impl VotesArgs {
             super::warn(&format!("{n} votes left out: their assignment is {status}"));
         }
         if study.repeated > 0 {
-            super::warn(&format!("{} second votes of an annotator on an item left out", study.repeated));
+            super::warn(&format!(
+                "{} second votes of an annotator on an item left out",
+                study.repeated
+            ));
         }
         if study.simulated {
             super::warn("these votes are SIMULATED: nobody looked at anything");
@@ -110,7 +142,9 @@ impl VotesArgs {
             for question in &study.questions {
                 let few = |s: &veche_pools::NumberScale| s.min == 0.0 && s.max <= 4.0;
                 if matches!(&question.scale, Scale::Number(s) if few(s)) {
-                    super::warn("answers are taken as numbers; if 0, 1 … are labels, say --scale choice");
+                    super::warn(
+                        "answers are taken as numbers; if 0, 1 … are labels, say --scale choice",
+                    );
                 }
             }
         }
@@ -135,6 +169,11 @@ pub struct RuleArgs {
     /// … looked at after every control from this one on
     #[arg(long, default_value_t = 10, requires = "ban_mae")]
     pub min_controls: u32,
+}
+
+/// Which votes count.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct PolicyArgs {
     /// Which votes of a banned annotator are left out; the campaign's policy by default
     #[arg(long, value_enum)]
     pub policy: Option<PolicyArg>,
@@ -154,8 +193,14 @@ pub enum PolicyArg {
 impl RuleArgs {
     /// The rules: the one given, else the campaign's.
     pub fn rules(&self, study: &Study) -> Result<Vec<Rule>> {
-        let Some(threshold) = self.ban_mae else { return Ok(study.rules().to_vec()) };
-        let rule = Rule::MaeAbove { question: None, threshold, min_controls: self.min_controls };
+        let Some(threshold) = self.ban_mae else {
+            return Ok(study.rules().to_vec());
+        };
+        let rule = Rule::MaeAbove {
+            question: None,
+            threshold,
+            min_controls: self.min_controls,
+        };
         rule.check(&veche_pools::banning::Context::new(study.questions.clone()))?;
         Ok(vec![rule])
     }
@@ -164,7 +209,9 @@ impl RuleArgs {
     pub fn verdicts(&self, study: &Study) -> Result<Vec<Verdict>> {
         study.verdicts(&self.rules(study)?)
     }
+}
 
+impl PolicyArgs {
     /// The policy: the one given, else the campaign's.
     pub fn policy(&self, study: &Study) -> Policy {
         match self.policy {

@@ -6,7 +6,9 @@ use std::{fs, io::Write, path::PathBuf};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche completions bash > ~/.local/share/bash-completion/completions/veche")]
+#[command(
+    after_help = "Example:\n  veche completions bash > ~/.local/share/bash-completion/completions/veche"
+)]
 pub struct Completions {
     /// Which shell
     pub shell: clap_complete::Shell,
@@ -40,7 +42,9 @@ fn pages(command: &clap::Command, name: &str, dir: &std::path::Path) -> Result<(
     let mut page = Vec::new();
     let file = dir.join(format!("{name}.1"));
     let shown = command.clone().name(name.to_owned());
-    clap_mangen::Man::new(shown).render(&mut page).map_err(|e| Problem::io("write", &file, &e))?;
+    clap_mangen::Man::new(shown)
+        .render(&mut page)
+        .map_err(|e| Problem::io("write", &file, &e))?;
     write_atomically(&file, |w| w.write_all(&page))?;
     for sub in command.get_subcommands().filter(|s| s.get_name() != "help") {
         pages(sub, &format!("{name}-{}", sub.get_name()), dir)?;

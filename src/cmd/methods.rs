@@ -1,12 +1,11 @@
 //! `veche methods`: the bake-off.
 
-use super::input::{MethodArgs, RuleArgs, VotesArgs, need_truth};
+use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs, need_truth};
 use crate::{
-    Result,
+    Result, assemble,
     files::write_atomically,
     labels::{Counting, Rows, bake_off},
-    problem,
-    report, assemble,
+    problem, report,
     study::Study,
 };
 use serde_json::{Value, json};
@@ -15,16 +14,20 @@ use veche_analysis::{Interval, aggregation::bakeoff::BakeoffSettings};
 
 /// Compare all methods on the controls, every score computed without the item under test
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  veche methods votes.csv --truth truth.csv\n  \
+#[command(
+    after_help = "Examples:\n  veche methods votes.csv --truth truth.csv\n  \
     veche methods faces --picture methods.svg\n  \
     veche methods votes.csv --methods mean,exp-mae --temperature 2 --json\n\n\
     Numbers: mean, median, mode, trimmed, winsorized, iqm, exp-mae, inverse-mae, inverse-mae2\n\
-    Choices: majority, control-accuracy")]
+    Choices: majority, control-accuracy"
+)]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     method: MethodArgs,
     /// Only these methods, separated by commas
@@ -71,7 +74,10 @@ pub fn run(args: &Args) -> Result<()> {
         study.question(None)?;
     }
     let verdicts = args.rules.verdicts(&study)?;
-    let counting = Counting { policy: args.rules.policy(&study), verdicts: &verdicts };
+    let counting = Counting {
+        policy: args.policy.policy(&study),
+        verdicts: &verdicts,
+    };
     let settings = args.method.settings(&study)?;
     let bakeoff = BakeoffSettings {
         within: args.within,
@@ -82,10 +88,20 @@ pub fn run(args: &Args) -> Result<()> {
     let mut json_rows = Vec::new();
     let mut text = String::new();
     for &question in &questions {
-        let rows = bake_off(&study, question, args.methods.as_deref(), &settings, &bakeoff, counting)?;
+        let rows = bake_off(
+            &study,
+            question,
+            args.methods.as_deref(),
+            &settings,
+            &bakeoff,
+            counting,
+        )?;
         if let Some(path) = &args.picture {
             let data = assemble::bake_off(&study, question, &rows, "veche methods");
-            let title = format!("Methods compared on controls: {}", study.questions[question].name);
+            let title = format!(
+                "Methods compared on controls: {}",
+                study.questions[question].name
+            );
             let kind = assemble::kind(&study, question);
             let svg = report::bakeoff_svg(&data, &kind, &title, study.simulated);
             write_atomically(path, |w| std::io::Write::write_all(w, svg.as_bytes()))?;
@@ -122,7 +138,7 @@ pub fn as_json(study: &Study, question: usize, rows: &Rows) -> Vec<Value> {
                 let mut row = json!({
                     "method": r.method.name(), "question": name, "mae": r.mae, "mae_low": mae.0, "mae_high": mae.1,
                     "rmse": r.rmse, "rmse_low": rmse.0, "rmse_high": rmse.1, "bias": r.bias,
-                    "coverage": r.coverage, "coverage_nominal": r.coverage_nominal,
+                    "coverage": r.coverage, "coverage_nominal": r.coverage_nominal, "interval_width": r.interval_width,
                     "n_items": r.n_items, "convergence": r.convergence, "simulated": study.simulated,
                 });
                 row[cs(r.within, "")] = json!(r.cs);
@@ -160,7 +176,16 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
                 _ => String::new(),
             };
             let within = rows.first().map_or(5.0, |r| r.within);
-            let head = ["method", &format!("MAE{unit}"), "95 % interval", "RMSE", &format!("CS@{within} %"), "bias", "coverage %"];
+            let head = [
+                "method",
+                &format!("MAE{unit}"),
+                "95 % interval",
+                "RMSE",
+                &format!("CS@{within} %"),
+                "bias",
+                "coverage %",
+                "width",
+            ];
             table.push(head.map(str::to_owned).to_vec());
             for r in rows {
                 table.push(vec![
@@ -170,7 +195,12 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
                     format!("{:.3}", r.rmse),
                     format!("{:.1}", 100.0 * r.cs),
                     format!("{:+.2}", r.bias),
-                    r.coverage.map(|c| format!("{:.0}", 100.0 * c)).unwrap_or_default(),
+                    r.coverage
+                        .map(|c| format!("{:.0}", 100.0 * c))
+                        .unwrap_or_default(),
+                    r.interval_width
+                        .map(|w| format!("{w:.1}"))
+                        .unwrap_or_default(),
                 ]);
             }
             rows.first().map_or(0, |r| r.n_items)
@@ -189,8 +219,16 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
             rows.first().map_or(0, |r| r.n_items)
         }
     };
-    let simulated = if study.simulated { ", SIMULATED annotators" } else { "" };
-    format!("{}: methods compared on {n} items with known answers{simulated}\n{}", asked.name, super::table(&table))
+    let simulated = if study.simulated {
+        ", SIMULATED annotators"
+    } else {
+        ""
+    };
+    format!(
+        "{}: methods compared on {n} items with known answers{simulated}\n{}",
+        asked.name,
+        super::table(&table)
+    )
 }
 
 fn write_csv(path: &std::path::Path, rows: &[Value]) -> Result<()> {

@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod ban;
 pub mod bench;
 pub mod demo;
+pub mod explain;
 pub mod init;
 pub mod input;
 pub mod man;
@@ -26,7 +27,10 @@ pub fn print(text: &str) {
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
-        note(&format!("error: {}", crate::Problem::io("write the result", "standard output", &error)));
+        note(&format!(
+            "error: {}",
+            crate::Problem::io("write the result", "standard output", &error)
+        ));
         std::process::exit(1);
     }
 }
@@ -54,19 +58,30 @@ pub fn progress(total: u64, what: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
+    let style = ProgressStyle::with_template(
+        "{msg} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta} left",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("=> ");
     ProgressBar::new(total).with_style(style).with_message(what)
 }
 
 /// Lines up a table: the first row is the header; columns that are numbers are right-aligned.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|s| s.chars().count()).max();
+    let width = |c: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(c))
+            .map(|s| s.chars().count())
+            .max()
+    };
     let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
     let numeric = |c: usize| {
-        let mut cells = rows.iter().skip(1).filter_map(|r| r.get(c)).filter(|s| !s.is_empty());
+        let mut cells = rows
+            .iter()
+            .skip(1)
+            .filter_map(|r| r.get(c))
+            .filter(|s| !s.is_empty());
         cells.all(|s| s.starts_with(|ch: char| ch.is_ascii_digit() || "-−+±–".contains(ch)))
     };
     let right: Vec<bool> = (0..columns).map(numeric).collect();
@@ -76,7 +91,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
         for (c, cell) in row.iter().enumerate() {
             let pad = " ".repeat(widths[c] - cell.chars().count());
             let gap = if c == 0 { "" } else { "  " };
-            line += &if right[c] { format!("{gap}{pad}{cell}") } else { format!("{gap}{cell}{pad}") };
+            line += &if right[c] {
+                format!("{gap}{pad}{cell}")
+            } else {
+                format!("{gap}{cell}{pad}")
+            };
         }
         text += line.trim_end();
         text.push('\n');
@@ -88,7 +107,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
 mod tests {
     #[test]
     fn a_table_lines_up_and_numbers_stand_to_the_right() {
-        let rows = [vec!["name".into(), "mae".into()], vec!["a".into(), "10.5".into()], vec!["bc".into(), "9.1".into()]];
+        let rows = [
+            vec!["name".into(), "mae".into()],
+            vec!["a".into(), "10.5".into()],
+            vec!["bc".into(), "9.1".into()],
+        ];
         assert_eq!(super::table(&rows), "name   mae\na     10.5\nbc     9.1\n");
     }
 }

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 
 /// What to do with the pool.
 #[derive(Debug, clap::Subcommand)]
-#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
+#[allow(
+    missing_docs,
+    reason = "a variant without words has the help of its arguments"
+)]
 pub enum Command {
     Build(Build),
     Export(Export),
@@ -29,6 +32,9 @@ pub struct Build {
     /// Tables only: do not read or render pictures (they must then be shown alike by other means)
     #[arg(long)]
     pub no_pictures: bool,
+    /// Build even if tasks that have votes are then no longer in the pool
+    #[arg(long)]
+    pub orphan_votes: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -70,6 +76,7 @@ pub fn run(command: &Command) -> Result<()> {
             let options = build::Options {
                 pictures: !args.no_pictures,
                 skip_bad_rows: args.skip_bad_rows,
+                orphan_votes: args.orphan_votes,
                 progress: &super::progress,
             };
             let summary = build::build(&project, &options)?;
@@ -105,12 +112,26 @@ pub fn describe(summary: &PoolSummary) -> String {
             summary.rounds, summary.suites_per_round, mix.real, mix.control
         )
     } else {
-        format!("suites of {} real tasks + {} hidden controls, mixed for each annotator\n", mix.real, mix.control)
+        format!(
+            "suites of {} real tasks + {} hidden controls, mixed for each annotator\n",
+            mix.real, mix.control
+        )
     };
-    let short: Vec<&str> =
-        summary.ranges.iter().filter(|r| r.used < 3).map(|r| r.range.as_str()).collect();
+    let short: Vec<&str> = summary
+        .ranges
+        .iter()
+        .filter(|r| r.used < 3)
+        .map(|r| r.range.as_str())
+        .collect();
     if !short.is_empty() && summary.ranges.len() > 1 {
-        text += &format!("ranges with fewer than 3 controls: {}\n", short.join("; "));
+        let shown = short.len().min(3);
+        let more = if short.len() > shown { " …" } else { "" };
+        text += &format!(
+            "{} of {} ranges have fewer than 3 controls: {}{more} (all in summary.json)\n",
+            short.len(),
+            summary.ranges.len(),
+            short[..shown].join("; ")
+        );
     }
     text
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 /// Write one self-contained HTML page: progress, annotators, methods, labels, hardest controls, votes left out
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  veche report faces\n  veche report votes.csv --truth truth.csv --out report.html")]
+#[command(
+    after_help = "Examples:\n  veche report faces\n  veche report votes.csv --truth truth.csv --out report.html"
+)]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -28,7 +30,9 @@ pub fn run(args: &Args) -> Result<()> {
     };
     assemble::write_report(&study, &out, "veche report")?;
     if args.json {
-        return super::print_json(&serde_json::json!({"report": out, "simulated": study.simulated}));
+        return super::print_json(
+            &serde_json::json!({"report": out, "simulated": study.simulated}),
+        );
     }
     super::print(&format!("{}\n", out.display()));
     Ok(())

@@ -9,7 +9,9 @@ use veche_pools::{Scale, banning::Verdict};
 
 /// Each annotator's error on controls: n, mean absolute error, bias, 95 % interval, verdict
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  veche score faces\n  veche score votes.csv --truth truth.csv --json")]
+#[command(
+    after_help = "Examples:\n  veche score faces\n  veche score votes.csv --truth truth.csv --json"
+)]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -33,13 +35,10 @@ pub struct Score {
     /// Controls answered.
     pub n: u32,
     /// Mean absolute error, for numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
     /// Mean error, for numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bias: Option<f64>,
     /// Share right, for choices.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// Lower end of the 95 % interval of MAE or accuracy.
     pub low: Option<f64>,
@@ -86,7 +85,11 @@ pub fn run(args: &Args) -> Result<()> {
 /// The scores of all annotators on one question, worst first; who answered no control stands last.
 pub fn scores(study: &Study, question: usize, verdicts: &[Verdict]) -> Result<Vec<Score>> {
     let mut votes = vec![0u32; study.annotators.len()];
-    for vote in study.votes.iter().filter(|v| v.question as usize == question) {
+    for vote in study
+        .votes
+        .iter()
+        .filter(|v| v.question as usize == question)
+    {
         votes[vote.annotator as usize] += 1;
     }
     let mut rows: Vec<Score> = (0..study.annotators.len())
@@ -138,8 +141,16 @@ pub fn scores(study: &Study, question: usize, verdicts: &[Verdict]) -> Result<Ve
             }
         }
     }
-    let badness = |s: &Score| s.mae.or(s.accuracy.map(|a| 1.0 - a)).unwrap_or(f64::NEG_INFINITY);
-    rows.sort_by(|a, b| badness(b).total_cmp(&badness(a)).then_with(|| a.annotator.cmp(&b.annotator)));
+    let badness = |s: &Score| {
+        s.mae
+            .or(s.accuracy.map(|a| 1.0 - a))
+            .unwrap_or(f64::NEG_INFINITY)
+    };
+    rows.sort_by(|a, b| {
+        badness(b)
+            .total_cmp(&badness(a))
+            .then_with(|| a.annotator.cmp(&b.annotator))
+    });
     Ok(rows)
 }
 
@@ -147,9 +158,11 @@ pub fn scores(study: &Study, question: usize, verdicts: &[Verdict]) -> Result<Ve
 pub fn describe(verdict: &Verdict) -> (&'static str, Option<String>, Option<String>) {
     match verdict {
         Verdict::Kept => ("kept", None, None),
-        Verdict::TooFew { have, need } => {
-            ("too-few-controls", None, Some(format!("{have} of the {need} needed")))
-        }
+        Verdict::TooFew { have, need } => (
+            "too-few-controls",
+            None,
+            Some(format!("{have} of the {need} needed")),
+        ),
         Verdict::Banned { rule, evidence, .. } => {
             ("banned", Some(rule.to_string()), Some(evidence.to_string()))
         }
@@ -160,8 +173,19 @@ fn write_csv(path: &std::path::Path, rows: &[Score]) -> Result<()> {
     write_atomically(path, |w| {
         let mut csv = csv::Writer::from_writer(w);
         csv.write_record([
-            "annotator", "question", "n", "mae", "bias", "accuracy", "low", "high", "votes", "verdict", "rule",
-            "evidence", "simulated",
+            "annotator",
+            "question",
+            "n",
+            "mae",
+            "bias",
+            "accuracy",
+            "low",
+            "high",
+            "votes",
+            "verdict",
+            "rule",
+            "evidence",
+            "simulated",
         ])?;
         let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
         for row in rows {
@@ -190,14 +214,31 @@ fn text(rows: &[Score]) -> String {
     let mut text = String::new();
     let mut from = 0;
     while from < rows.len() {
-        let to = from + rows[from..].iter().take_while(|r| r.question == rows[from].question).count();
+        let to = from
+            + rows[from..]
+                .iter()
+                .take_while(|r| r.question == rows[from].question)
+                .count();
         let of = &rows[from..to];
         let numbers = of.iter().any(|r| r.mae.is_some());
-        let head = if numbers { ["MAE", "bias"] } else { ["accuracy", ""] };
+        let head = if numbers {
+            ["MAE", "bias"]
+        } else {
+            ["accuracy", ""]
+        };
         let mut table = vec![
-            ["annotator", "controls", head[0], "95 % interval", head[1], "votes", "verdict", "evidence"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "annotator",
+                "controls",
+                head[0],
+                "95 % interval",
+                head[1],
+                "votes",
+                "verdict",
+                "evidence",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         ];
         for row in of {
             let number = |v: Option<f64>| v.map(|v| format!("{v:.2}")).unwrap_or_default();
@@ -214,7 +255,9 @@ fn text(rows: &[Score]) -> String {
                 number(row.bias),
                 row.votes.to_string(),
                 row.verdict.to_owned(),
-                row.rule.as_ref().map_or(evidence.clone(), |rule| format!("{rule}: {evidence}")),
+                row.rule
+                    .as_ref()
+                    .map_or(evidence.clone(), |rule| format!("{rule}: {evidence}")),
             ]);
         }
         text += &format!("{}{}\n", if from > 0 { "\n" } else { "" }, of[0].question);

@@ -11,6 +11,7 @@ use crate::{
     pool::{StoredPool, StoredSuites, disk},
     problem,
     provenance::Provenance,
+    study::vote_files,
 };
 use std::{
     collections::BTreeSet,
@@ -68,10 +69,12 @@ pub struct Summary {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let project = Project::open(&args.dir)?;
-    let mut spec = CrowdSpec { annotators: args.annotators, ..CrowdSpec::default() };
+    let mut spec = crowd(&project, args.annotators)?;
     if let Some(bots) = args.bots {
         if !(0.0..1.0).contains(&bots) {
-            return problem("--bots is a share, 0 up to 1").value(bots.to_string()).fail();
+            return problem("--bots is a share, 0 up to 1")
+                .value(bots.to_string())
+                .fail();
         }
         spec = spec.with_bots(bots);
     }
@@ -89,6 +92,19 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// A crowd of this size for the campaign's pool: just so busy that nearly everybody is needed.
+pub fn crowd(project: &Project, annotators: u32) -> Result<CrowdSpec> {
+    let summary = disk::read_summary(&project.pool_dir())?;
+    let suites = summary.items.div_ceil(project.mix.real) * summary.overlap as usize;
+    // Activity is log-normal with σ = 1.33: the mean is 2.42 times the median.
+    let typical_suites = (suites as f64 / f64::from(annotators.max(1)) / 2.42).max(1.0);
+    Ok(CrowdSpec {
+        annotators,
+        typical_suites,
+        ..CrowdSpec::default()
+    })
+}
+
 /// Fills a pool with simulated votes and stores them as `votes/simulated.parquet`.
 pub fn simulate(
     project: &Project,
@@ -96,6 +112,18 @@ pub fn simulate(
     seed: Option<u64>,
     toloka_tsv: Option<&Path>,
 ) -> Result<Summary> {
+    let path = project.votes_dir().join(SIMULATED);
+    if let Some(real) = vote_files(&project.votes_dir())?
+        .into_iter()
+        .find(|f| *f != path)
+    {
+        return problem(
+            "this campaign has votes of people, and simulated ones would mix with them",
+        )
+        .file(real)
+        .hint("simulate in a copy of the campaign's folder without its votes")
+        .fail();
+    }
     let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
     let suites = disk::read_suites(&project.pool_dir())?;
     let seed = seed.unwrap_or(project.campaign.seed);
@@ -125,14 +153,15 @@ pub fn simulate(
             .map(|i| TolokaTask {
                 inputs: vec![("image".into(), format!("{}.jpg", pool.names[i]))],
                 truth: pool.is_control(i).then(|| {
-                    (0..project.questions.len()).map(|q| pool.truth(i, q)).collect()
+                    (0..project.questions.len())
+                        .map(|q| pool.truth(i, q))
+                        .collect()
                 }),
                 hint: None,
             })
             .collect();
         write_results(out, &tasks, &project.questions, results, Some("simulated"))?;
     }
-    let path = project.votes_dir().join("simulated.parquet");
     write_votes(&path, &desk.table, &WriteOptions::default())?;
     let mut origin = Provenance::new("veche simulate", Some(seed));
     origin.simulated = true;
@@ -142,6 +171,9 @@ pub fn simulate(
     origin.write(&project.votes_dir().join("simulated.provenance.json"))?;
     Ok(summary)
 }
+
+/// File of simulated votes in a campaign.
+pub const SIMULATED: &str = "simulated.parquet";
 
 /// A campaign begins on a fixed day: a simulation has no clock.
 const FIRST_DAY: i64 = 1_767_258_000; // 2026-01-01T09:00:00Z
@@ -162,13 +194,25 @@ impl Desk<'_> {
     /// Suites mixed for each annotator, as a server does it.
     fn answer_mixed(&mut self, project: &Project, seed: u64) -> Result<bool> {
         let controls: Vec<u32> = self.pool.controls().map(|t| t as u32).collect();
-        let real: Vec<u32> =
-            (0..self.pool.len()).filter(|&t| !self.pool.is_control(t)).map(|t| t as u32).collect();
+        let real: Vec<u32> = (0..self.pool.len())
+            .filter(|&t| !self.pool.is_control(t))
+            .map(|t| t as u32)
+            .collect();
         let truths: Vec<Vec<Option<Answer>>> = controls
             .iter()
-            .map(|&t| (0..self.questions.len()).map(|q| self.pool.truth(t as usize, q)).collect())
+            .map(|&t| {
+                (0..self.questions.len())
+                    .map(|q| self.pool.truth(t as usize, q))
+                    .collect()
+            })
             .collect();
-        let strata = Strata::new(self.questions, &truths, &[])?;
+        let range = project.campaign.controls.as_ref().map(|c| &c.range);
+        let widths: Vec<Option<f64>> = self
+            .questions
+            .iter()
+            .map(|q| range.and_then(|r| r.get(&q.name)).copied())
+            .collect();
+        let strata = Strata::new(self.questions, &truths, &widths)?;
         let settings = Settings {
             mix: project.mix,
             overlap: project.campaign.suite.overlap,
@@ -179,7 +223,9 @@ impl Desk<'_> {
         let mut arrivals = Arrivals::new(self.crowd, project.mix.size());
         let mut left = self.crowd.annotators().len();
         while left > 0 && !assigner.is_complete() {
-            let Some(arrival) = arrivals.next() else { break };
+            let Some(arrival) = arrivals.next() else {
+                break;
+            };
             let now = FIRST_DAY + arrival.seconds as i64;
             let Some(assigned) = assigner.next(arrival.annotator, now) else {
                 arrivals.retire(arrival.annotator);
@@ -207,7 +253,9 @@ impl Desk<'_> {
         let mut arrivals = Arrivals::new(self.crowd, size);
         let mut left = met.len();
         while left > 0 && !open.is_empty() {
-            let Some(arrival) = arrivals.next() else { break };
+            let Some(arrival) = arrivals.next() else {
+                break;
+            };
             let met = &mut met[arrival.annotator as usize];
             let new = |s: &usize| suites.suite(*s).iter().all(|t| !met.contains(t));
             let Some(at) = open.iter().position(new) else {
@@ -233,7 +281,9 @@ impl Desk<'_> {
             let truths: Vec<Option<Answer>> = (0..self.questions.len())
                 .map(|q| {
                     let simulated = self.pool.simulated_truths.get(task);
-                    self.pool.truth(task, q).or_else(|| simulated.and_then(|t| t.get(q).copied().flatten()))
+                    self.pool
+                        .truth(task, q)
+                        .or_else(|| simulated.and_then(|t| t.get(q).copied().flatten()))
                 })
                 .collect();
             let name = self.pool.names[task];
@@ -255,7 +305,10 @@ impl Desk<'_> {
                 status: "APPROVED".into(),
                 started: from,
                 submitted: Some(from + spent as i64),
-                tasks: answered.iter().map(|(t, name, a, _)| (*t, name.clone(), given(a))).collect(),
+                tasks: answered
+                    .iter()
+                    .map(|(t, name, a, _)| (*t, name.clone(), given(a)))
+                    .collect(),
             });
         }
         for (_, name, answers, seconds) in &answered {

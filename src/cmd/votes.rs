@@ -5,17 +5,22 @@ use crate::{
     Result,
     config::Project,
     files::{
-        FileVote, ScaleHint, Skipped, VoteForm, VoteOptions, VoteReader, VoteTable, WriteOptions, write_votes,
+        FileVote, ScaleHint, Skipped, VoteForm, VoteOptions, VoteReader, VoteTable, WriteOptions,
+        write_votes,
     },
     pool::StoredPool,
     problem,
+    provenance::Provenance,
     study::{TaskFinder, vote_files},
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// What to do with votes.
 #[derive(Debug, clap::Subcommand)]
-#[allow(missing_docs, reason = "a variant without words has the help of its arguments")]
+#[allow(
+    missing_docs,
+    reason = "a variant without words has the help of its arguments"
+)]
 pub enum Command {
     Import(Import),
     Export(Export),
@@ -121,7 +126,10 @@ fn import(args: &Import) -> Result<()> {
         let mut read = reader.finish()?;
         let named = by_task(&pool, &finder, &read.votes, &mut read.skipped)?;
         if named.is_empty() {
-            return problem("no votes are left to import").file(file).hint(read.skipped.to_string()).fail();
+            return problem("no votes are left to import")
+                .file(file)
+                .hint(read.skipped.to_string())
+                .fail();
         }
         if !read.skipped.is_empty() {
             super::warn(&read.skipped.to_string());
@@ -131,20 +139,39 @@ fn import(args: &Import) -> Result<()> {
         for (status, n) in read.by_status {
             *total.left_out_by_status.entry(status).or_default() += n;
         }
-        let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = file
+            .file_stem()
+            .map(|s| s.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let target = project.votes_dir().join(format!("{stem}.parquet"));
         if ready.iter().any(|(other, _)| *other == target) {
-            return problem("two files to import have the same name").file(file).hint("rename one").fail();
+            return problem("two files to import have the same name")
+                .file(file)
+                .hint("rename one")
+                .fail();
         }
         ready.push((target, named));
+    }
+    let simulated = project.votes_dir().join(super::simulate::SIMULATED);
+    let replaced = ready.iter().any(|(target, _)| *target == simulated);
+    if simulated.is_file() && !replaced && ready.iter().any(|(_, t)| !t.is_simulated()) {
+        return problem(
+            "this campaign has simulated votes, and those of people would mix with them",
+        )
+        .file(simulated)
+        .hint("remove this file first")
+        .fail();
     }
     let mut all = VoteTable::new();
     for stored in vote_files(&project.votes_dir())? {
         if !ready.iter().any(|(target, _)| *target == stored) {
-            let stored = crate::files::read_votes(&stored, &VoteOptions {
-                questions: project.questions.clone(),
-                ..VoteOptions::default()
-            })?;
+            let stored = crate::files::read_votes(
+                &stored,
+                &VoteOptions {
+                    questions: project.questions.clone(),
+                    ..VoteOptions::default()
+                },
+            )?;
             stored.votes.votes().for_each(|vote| all.push(&vote));
         }
     }
@@ -161,11 +188,24 @@ fn import(args: &Import) -> Result<()> {
     })?;
     for (target, table) in &ready {
         write_votes(target, table, &WriteOptions::default())?;
+        let mut origin = Provenance::new("veche votes import", None);
+        origin.simulated = table.is_simulated();
+        let sources = args
+            .files
+            .iter()
+            .filter(|f| f.file_stem() == target.file_stem());
+        for source in sources {
+            origin = origin.with_file(source)?;
+        }
+        origin.write(&target.with_extension("provenance.json"))?;
         total.votes += table.len();
         total.simulated |= table.is_simulated();
     }
     let all = ready.iter().flat_map(|(_, t)| t.votes());
-    let (mut annotators, mut tasks) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    let (mut annotators, mut tasks) = (
+        std::collections::BTreeSet::new(),
+        std::collections::BTreeSet::new(),
+    );
     for vote in all {
         annotators.insert(vote.annotator);
         tasks.insert(vote.item);
@@ -182,7 +222,10 @@ fn import(args: &Import) -> Result<()> {
         super::note(&format!("{n} votes left out: their assignment is {status}"));
     }
     if total.left_out_repeated > 0 {
-        super::note(&format!("{} second votes left out", total.left_out_repeated));
+        super::note(&format!(
+            "{} second votes left out",
+            total.left_out_repeated
+        ));
     }
     Ok(())
 }
@@ -200,10 +243,13 @@ fn by_task(
         .map(|item| finder.find(item).map(|task| pool.names[task].to_string()))
         .collect();
     let mut named = VoteTable::new();
+    // Several answers of one row are one bad row.
+    let mut counted = None;
     for row in 0..votes.len() {
         let vote = votes.vote(row);
         match &names[votes.indices(row).1 as usize] {
             Ok(name) => named.push(&FileVote { item: name, ..vote }),
+            Err(_) if counted.replace(vote.place) == Some(vote.place) => {}
             Err(what) => skipped.take(
                 problem(*what)
                     .file(vote.place.0)
@@ -219,8 +265,10 @@ fn by_task(
 fn export(args: &Export) -> Result<()> {
     let project = Project::open(&args.dir)?;
     let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
-    let mut reader =
-        VoteReader::new(VoteOptions { questions: project.questions.clone(), ..VoteOptions::default() });
+    let mut reader = VoteReader::new(VoteOptions {
+        questions: project.questions.clone(),
+        ..VoteOptions::default()
+    });
     let files = vote_files(&project.votes_dir())?;
     if files.is_empty() {
         return problem("there are no votes yet")
@@ -236,9 +284,15 @@ fn export(args: &Export) -> Result<()> {
     let mut votes = VoteTable::new();
     for vote in read.votes.votes() {
         // The owner's id where it means one task, else the task's name: both are read back.
-        let task = finder.find(vote.item).map_err(|what| problem(what).value(vote.item))?;
+        let task = finder
+            .find(vote.item)
+            .map_err(|what| problem(what).value(vote.item))?;
         let id = pool.items[task].as_str();
-        let item = if finder.find(id).is_ok() { id } else { vote.item };
+        let item = if finder.find(id).is_ok() {
+            id
+        } else {
+            vote.item
+        };
         votes.push(&FileVote { item, ..vote });
         if args.truth {
             for (q, question) in project.questions.iter().enumerate() {
@@ -253,13 +307,32 @@ fn export(args: &Export) -> Result<()> {
             }
         }
     }
+    let ending = args
+        .out
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default()
+        .to_lowercase();
+    if !["csv", "tsv", "parquet"].contains(&ending.as_str()) {
+        return problem("votes are written as .csv, .tsv or .parquet")
+            .file(&args.out)
+            .fail();
+    }
     let form = match args.form {
         Form::Long => VoteForm::Long,
         Form::CrowdKit => VoteForm::CrowdKit,
         Form::Wide => VoteForm::Wide,
     };
-    let options = WriteOptions { form, spreadsheet_safe: args.spreadsheet_safe, truth: args.truth };
+    let options = WriteOptions {
+        form,
+        spreadsheet_safe: args.spreadsheet_safe,
+        truth: args.truth,
+    };
     write_votes(&args.out, &votes, &options)?;
-    super::note(&format!("wrote {} votes to {}", votes.len(), args.out.display()));
+    super::note(&format!(
+        "wrote {} votes to {}",
+        votes.len(),
+        args.out.display()
+    ));
     Ok(())
 }

@@ -14,8 +14,9 @@ use std::{
 use veche_pools::{Answer, Content, Item, PixelBox, Question};
 
 /// Endings of files that count as pictures when a folder is read.
-pub const PICTURE_ENDINGS: [&str; 9] =
-    ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jfif"];
+pub const PICTURE_ENDINGS: [&str; 9] = [
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jfif",
+];
 
 /// Items with where they came from.
 #[derive(Debug, Clone, Default)]
@@ -38,19 +39,26 @@ struct Layout<'a> {
     id: Option<&'a str>,
     face: Option<BoxColumns>,
     person: Option<BoxColumns>,
+    preset: Option<Preset>,
     truth: BTreeMap<String, String>,
     values: BTreeMap<String, BTreeMap<String, String>>,
     /// Rows whose every truth is missing are other people in the photo (MiVOLO's files), not controls.
     skip_unlabelled: bool,
     /// A row may lack the truth of some questions.
     partial: bool,
+    /// Truths serve simulations only, and a row may lack them all.
+    simulated: bool,
 }
 
 /// What people write where a truth is missing.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "none"];
 
 /// Reads the items of a campaign. Their truths are filled only from `simulated_truth`, for simulations.
-pub fn read_items(entry: &ItemsEntry, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
+pub fn read_items(
+    entry: &ItemsEntry,
+    questions: &[Question],
+    skips: &mut Skipped,
+) -> Result<Items> {
     if entry.source.is_dir() {
         let columns = [&entry.path, &entry.url, &entry.text, &entry.id];
         if columns.iter().any(|c| c.is_some()) || entry.preset.is_some() {
@@ -69,27 +77,40 @@ pub fn read_items(entry: &ItemsEntry, questions: &[Question], skips: &mut Skippe
         url: entry.url.as_deref(),
         text: entry.text.as_deref(),
         id: entry.id.as_deref(),
-        face: entry.face.clone().or(preset.face),
-        person: entry.person.clone().or(preset.person),
+        face: entry.face.clone(),
+        person: entry.person.clone(),
+        preset: entry.preset,
         truth: entry.simulated_truth.clone(),
         values: BTreeMap::new(),
         skip_unlabelled: false,
         partial: true,
+        simulated: true,
     };
     let items = read_table(&layout, questions, skips)?;
     if items.items.is_empty() {
-        return problem("no items").file(&entry.source).hint("the table needs at least one good row").fail();
+        return problem("no items")
+            .file(&entry.source)
+            .hint("the table needs at least one good row")
+            .fail();
     }
     Ok(items)
 }
 
 /// Reads the controls of a campaign; each has a truth for at least one question.
-pub fn read_controls(entry: &ControlsEntry, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
+pub fn read_controls(
+    entry: &ControlsEntry,
+    questions: &[Question],
+    skips: &mut Skipped,
+) -> Result<Items> {
     let preset = preset_columns(entry.preset);
     let asked = |name: &String| questions.iter().any(|q| &q.name == name);
     let mut truth = entry.truth.clone();
     if truth.is_empty() {
-        truth = preset.truth.into_iter().filter(|(name, _)| asked(name)).collect();
+        truth = preset
+            .truth
+            .into_iter()
+            .filter(|(name, _)| asked(name))
+            .collect();
     }
     if truth.is_empty() {
         return problem("[controls.truth] names no column")
@@ -110,12 +131,14 @@ pub fn read_controls(entry: &ControlsEntry, questions: &[Question], skips: &mut 
         url: entry.url.as_deref(),
         text: entry.text.as_deref(),
         id: entry.id.as_deref(),
-        face: entry.face.clone().or(preset.face),
-        person: entry.person.clone().or(preset.person),
+        face: entry.face.clone(),
+        person: entry.person.clone(),
+        preset: entry.preset,
         truth,
         values,
         skip_unlabelled: entry.preset == Some(Preset::Mivolo),
         partial: entry.partial,
+        simulated: false,
     };
     if entry.source.is_dir() {
         return problem("controls come from a table with their true answers, and this is a folder")
@@ -127,7 +150,9 @@ pub fn read_controls(entry: &ControlsEntry, questions: &[Question], skips: &mut 
     if controls.items.is_empty() {
         return problem("no controls at all")
             .file(&entry.source)
-            .hint("annotators can only be scored on controls: give at least as many as a suite needs")
+            .hint(
+                "annotators can only be scored on controls: give at least as many as a suite needs",
+            )
             .fail();
     }
     Ok(controls)
@@ -144,12 +169,27 @@ struct PresetColumns {
 
 fn preset_columns(preset: Option<Preset>) -> PresetColumns {
     let columns = |names: [&str; 4]| Some(names.map(str::to_owned));
-    let map = |pairs: &[(&str, &str)]| pairs.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
-    let sexes: BTreeMap<String, String> =
-        map(&[("M", "male"), ("F", "female"), ("m", "male"), ("f", "female"), ("0", "male"), ("1", "female")]);
+    let map = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|&(a, b)| (a.to_owned(), b.to_owned()))
+            .collect()
+    };
+    let sexes: BTreeMap<String, String> = map(&[
+        ("M", "male"),
+        ("F", "female"),
+        ("m", "male"),
+        ("f", "female"),
+        ("0", "male"),
+        ("1", "female"),
+    ]);
     let (path, face, person) = match preset {
         None => return PresetColumns::default(),
-        Some(Preset::ImdbClean) => ("filename", columns(["x_min", "y_min", "x_max", "y_max"]), None),
+        Some(Preset::ImdbClean) => (
+            "filename",
+            columns(["x_min", "y_min", "x_max", "y_max"]),
+            None,
+        ),
         Some(Preset::Mivolo) => (
             "img_name",
             columns(["face_x0", "face_y0", "face_x1", "face_y1"]),
@@ -161,7 +201,10 @@ fn preset_columns(preset: Option<Preset>) -> PresetColumns {
         face,
         person,
         truth: map(&[("age", "age"), ("sex", "gender"), ("gender", "gender")]),
-        values: BTreeMap::from([("sex".to_owned(), sexes.clone()), ("gender".to_owned(), sexes)]),
+        values: BTreeMap::from([
+            ("sex".to_owned(), sexes.clone()),
+            ("gender".to_owned(), sexes),
+        ]),
     }
 }
 
@@ -170,11 +213,19 @@ fn read_folder(dir: &Path) -> Result<Items> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_path_buf()];
     while let Some(folder) = open.pop() {
-        let entries = fs::read_dir(&folder).map_err(|e| Problem::io("read the folder", &folder, &e))?;
+        let entries =
+            fs::read_dir(&folder).map_err(|e| Problem::io("read the folder", &folder, &e))?;
         for entry in entries {
-            let path = entry.map_err(|e| Problem::io("read the folder", &folder, &e))?.path();
-            let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-            let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+            let path = entry
+                .map_err(|e| Problem::io("read the folder", &folder, &e))?
+                .path();
+            let hidden = path
+                .file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+            let ending = path
+                .extension()
+                .map(|e| e.to_string_lossy().to_lowercase())
+                .unwrap_or_default();
             if hidden {
                 continue;
             } else if path.is_dir() {
@@ -193,12 +244,20 @@ fn read_folder(dir: &Path) -> Result<Items> {
     }
     let rows = (1..=found.len() as u64).collect();
     let item = |path: PathBuf| Item {
-        id: path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().into_owned(),
+        id: path
+            .strip_prefix(dir)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned(),
         content: Content::File(path.to_string_lossy().into_owned()),
         face: None,
         person: None,
     };
-    Ok(Items { items: found.into_iter().map(item).collect(), rows, truths: Vec::new() })
+    Ok(Items {
+        items: found.into_iter().map(item).collect(),
+        rows,
+        truths: Vec::new(),
+    })
 }
 
 /// A column, or a template with columns in braces.
@@ -216,7 +275,9 @@ impl Cell {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let Some((name, tail)) = after.split_once('}') else {
-                return problem("a { without its } in a path template").value(text).fail();
+                return problem("a { without its } in a path template")
+                    .value(text)
+                    .fail();
             };
             parts.push((before.to_owned(), Some(table.column(name)?)));
             rest = tail;
@@ -249,37 +310,62 @@ impl Cell {
 
 fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
     let table = Table::read_skipping(layout.source, skips)?;
-    let guess = |names: &[&str]| names.iter().find(|n| table.find(n).is_some()).map(|n| (*n).to_owned());
+    let guess = |names: &[&str]| {
+        names
+            .iter()
+            .find(|n| table.find(n).is_some())
+            .map(|n| (*n).to_owned())
+    };
     let path = layout.path.clone().or_else(|| {
         let other = layout.url.is_some() || layout.text.is_some();
-        if other { None } else { guess(&["path", "file", "filename", "img_name", "image", "picture"]) }
+        if other {
+            None
+        } else {
+            guess(&["path", "file", "filename", "img_name", "image", "picture"])
+        }
     });
     let url = layout.url.map(str::to_owned).or_else(|| {
-        if path.is_some() || layout.text.is_some() { None } else { guess(&["url", "image_url"]) }
+        if path.is_some() || layout.text.is_some() {
+            None
+        } else {
+            guess(&["url", "image_url"])
+        }
     });
     let find = |name: Option<&str>| name.map(|n| Cell::find(&table, n)).transpose();
-    let (path, url, text) = (find(path.as_deref())?, find(url.as_deref())?, find(layout.text)?);
+    let (path, url, text) = (
+        find(path.as_deref())?,
+        find(url.as_deref())?,
+        find(layout.text)?,
+    );
     if path.is_none() && url.is_none() && text.is_none() {
         return problem("no column says what there is to look at")
             .file(layout.source)
-            .hint(format!("name one in campaign.toml: path, url or text; columns are: {}", table.columns().join(", ")))
+            .hint(format!(
+                "name one in campaign.toml: path, url or text; columns are: {}",
+                table.columns().join(", ")
+            ))
             .fail();
     }
     let id = find(layout.id)?;
     let boxes = |columns: &Option<BoxColumns>| -> Result<Option<[usize; 4]>> {
-        let Some(names) = columns else { return Ok(None) };
+        let Some(names) = columns else {
+            return Ok(None);
+        };
         let mut found = [0; 4];
         for (at, name) in found.iter_mut().zip(names) {
             *at = table.column(name)?;
         }
         Ok(Some(found))
     };
-    // A preset's boxes are taken where they exist: IMDB-clean is also published without them.
-    let face = boxes(&layout.face).or_else(|e| if layout.skip_unlabelled { Ok(None) } else { Err(e) })?;
-    let person = match &layout.person {
-        Some(names) if names.iter().all(|n| table.find(n).is_none()) => None,
-        columns => boxes(columns)?,
+    // A preset's boxes are taken where the table has any of them: both layouts are also published without.
+    let chosen = |own: &Option<BoxColumns>, preset: &Option<BoxColumns>| match (own, preset) {
+        (Some(_), _) => boxes(own),
+        (None, Some(names)) if names.iter().any(|n| table.find(n).is_some()) => boxes(preset),
+        _ => Ok(None),
     };
+    let preset = preset_columns(layout.preset);
+    let face = chosen(&layout.face, &preset.face)?;
+    let person = chosen(&layout.person, &preset.person)?;
     let mut truth = Vec::new();
     for question in questions {
         truth.push(match layout.truth.get(&question.name) {
@@ -289,32 +375,70 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
     }
     let has_truth = truth.iter().any(Option::is_some);
     let folder = layout.pictures.map(Path::to_path_buf).unwrap_or_else(|| {
-        layout.source.parent().map(Path::to_path_buf).unwrap_or_default()
+        layout
+            .source
+            .parent()
+            .map(Path::to_path_buf)
+            .unwrap_or_default()
     });
     // All bad rows are found before the first is an error, so that its message can name the others.
     let mut found = Skipped::lenient();
     let mut result = Items::default();
-    let mut seen: HashMap<String, u64> = HashMap::new();
+    let mut seen: HashMap<String, Vec<(u64, Boxes)>> = HashMap::new();
     for row in table.rows() {
-        let read = read_row(&Reading { layout, questions, truth: &truth, folder: &folder, has_truth }, &table, &row, [&path, &url, &text, &id], face, person);
+        let read = read_row(
+            &Reading {
+                layout,
+                questions,
+                truth: &truth,
+                folder: &folder,
+                has_truth,
+            },
+            &table,
+            &row,
+            [&path, &url, &text, &id],
+            face,
+            person,
+        );
         let (item, answers) = match read {
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(p) => {
-                found.take(p.file(layout.source).row(row.number()))?;
+                let p = p.file(layout.source).row(row.number());
+                found.take(if p.hint.is_some() {
+                    p
+                } else {
+                    p.hint("correct the row, or leave it out with --skip-bad-rows")
+                })?;
                 continue;
             }
         };
-        if let Some(first) = seen.get(&item.id) {
-            let p = problem("the same id stands in an earlier row")
-                .file(layout.source)
-                .row(row.number())
-                .value(&item.id)
-                .hint(format!("it is also in row {first}: delete one, or name a unique `id` column"));
-            found.take(p)?;
-            continue;
+        let mut item = item;
+        if let Some(earlier) = seen.get_mut(&item.id) {
+            let known = earlier
+                .iter()
+                .find(|(_, boxes)| *boxes == (item.face, item.person));
+            let named = id.is_some() || (item.face.is_none() && item.person.is_none());
+            if let Some((first, _)) = known.or(earlier.first().filter(|_| named)) {
+                let p = problem("the same id stands in an earlier row")
+                    .file(layout.source)
+                    .row(row.number())
+                    .value(&item.id)
+                    .hint(format!(
+                        "it is also in row {first}: delete one, or name a unique `id` column"
+                    ));
+                found.take(p)?;
+                continue;
+            }
+            // Several people in one photo, told apart by their boxes.
+            earlier.push((row.number(), (item.face, item.person)));
+            item.id = format!("{}#{}", item.id, earlier.len());
+        } else {
+            seen.insert(
+                item.id.clone(),
+                vec![(row.number(), (item.face, item.person))],
+            );
         }
-        seen.insert(item.id.clone(), row.number());
         result.items.push(item);
         result.rows.push(row.number());
         if has_truth {
@@ -327,9 +451,17 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
         let mut first = reason.examples[0].clone();
         if found.rows() > 1 {
             let rows = |r: &super::skipped::Reason| {
-                let rows: Vec<String> =
-                    r.examples.iter().filter_map(|p| p.row).map(|n| n.to_string()).collect();
-                let more = if r.rows as usize > rows.len() { " …" } else { "" };
+                let rows: Vec<String> = r
+                    .examples
+                    .iter()
+                    .filter_map(|p| p.row)
+                    .map(|n| n.to_string())
+                    .collect();
+                let more = if r.rows as usize > rows.len() {
+                    " …"
+                } else {
+                    ""
+                };
                 format!("{} in row {}{more}", r.what, rows.join(", "))
             };
             let all: Vec<String> = found.reasons().iter().map(rows).collect();
@@ -349,6 +481,9 @@ struct Reading<'a> {
     has_truth: bool,
 }
 
+/// Face and person of a row.
+type Boxes = (Option<PixelBox>, Option<PixelBox>);
+
 type ReadRow = Option<(Item, Vec<Option<Answer>>)>;
 
 /// One row as an item with its known answers; `None` for rows that are not items (other people in a MiVOLO photo).
@@ -363,7 +498,12 @@ fn read_row(
     let cell = |c: &Option<Cell>| c.as_ref().map(|c| c.text(row)).filter(|t| !t.is_empty());
     let mut answers = vec![None; reading.questions.len()];
     let mut missing = Vec::new();
-    for ((question, column), answer) in reading.questions.iter().zip(reading.truth).zip(&mut answers) {
+    for ((question, column), answer) in reading
+        .questions
+        .iter()
+        .zip(reading.truth)
+        .zip(&mut answers)
+    {
         let Some(column) = *column else { continue };
         let raw = row.get(column).trim();
         // −1 is how MiVOLO's files say "unknown".
@@ -372,7 +512,11 @@ fn read_row(
             missing.push(column);
             continue;
         }
-        let spelled = reading.layout.values.get(&question.name).and_then(|m| m.get(raw));
+        let spelled = reading
+            .layout
+            .values
+            .get(&question.name)
+            .and_then(|m| m.get(raw));
         let read = question.read(spelled.map_or(raw, String::as_str)).map_err(|e| {
             let what = match &e {
                 veche_pools::Error::Answer { reason, .. } => format!("the truth {reason}"),
@@ -390,7 +534,7 @@ fn read_row(
         return Ok(None);
     }
     if let Some(&column) = missing.first()
-        && !(reading.layout.partial && known)
+        && !(reading.layout.partial && (known || reading.layout.simulated))
     {
         return Err(problem("the truth is missing")
             .column(table.columns()[column].clone())
@@ -401,7 +545,10 @@ fn read_row(
             ));
     }
     let (content, name) = if let Some(path) = cell(path) {
-        (Content::File(reading.folder.join(&path).to_string_lossy().into_owned()), path)
+        (
+            Content::File(reading.folder.join(&path).to_string_lossy().into_owned()),
+            path,
+        )
     } else if let Some(url) = cell(url) {
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(problem("an address must begin with http:// or https://").value(url));
@@ -413,7 +560,9 @@ fn read_row(
         return Err(problem("nothing to look at: path, url and text are empty"));
     };
     let pixel_box = |columns: Option<[usize; 4]>| -> Result<Option<PixelBox>, Problem> {
-        let Some(columns) = columns else { return Ok(None) };
+        let Some(columns) = columns else {
+            return Ok(None);
+        };
         let mut edges = [0.0; 4];
         for (edge, &c) in edges.iter_mut().zip(&columns) {
             let raw = row.get(c).trim();
@@ -421,7 +570,9 @@ fn read_row(
                 return Ok(None);
             }
             *edge = raw.parse::<f64>().map_err(|_| {
-                problem("a box edge is not a number").column(table.columns()[c].clone()).value(raw)
+                problem("a box edge is not a number")
+                    .column(table.columns()[c].clone())
+                    .value(raw)
             })?;
         }
         if edges.iter().all(|&e| e == -1.0) {
@@ -435,6 +586,11 @@ fn read_row(
                 .hint("edges are left, upper, right, lower in pixels; -1 in all four says missing")
         })
     };
-    let item = Item { id: cell(id).unwrap_or(name), content, face: pixel_box(face)?, person: pixel_box(person)? };
+    let item = Item {
+        id: cell(id).unwrap_or(name),
+        content,
+        face: pixel_box(face)?,
+        person: pixel_box(person)?,
+    };
     Ok(Some((item, answers)))
 }

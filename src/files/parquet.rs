@@ -212,7 +212,10 @@ pub(super) fn read_table(path: &Path) -> Result<Table> {
 /// Writes columns of equal length as Parquet (zstd).
 pub(crate) fn write(columns: Vec<Column>, writer: &mut BufWriter<File>) -> io::Result<()> {
     let mut frame = DataFrame::new_infer_height(columns).map_err(io::Error::other)?;
-    let mut writer = Remembering { writer, failed: None };
+    let mut writer = Remembering {
+        writer,
+        failed: None,
+    };
     let written = ParquetWriter::new(&mut writer).finish(&mut frame);
     match (writer.failed.take(), written) {
         (Some(error), _) => Err(error),

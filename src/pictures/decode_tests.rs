@@ -112,7 +112,7 @@ fn cmyk_jpeg(planes: [u8; 4]) -> Vec<u8> {
         let coded = coefficient + if coefficient < 0 { 255 } else { 0 };
         bits += &format!("0{coded:08b}0");
     }
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('1');
     }
     for byte in bits.as_bytes().chunks(8) {

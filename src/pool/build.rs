@@ -8,13 +8,14 @@ use crate::{
     Problem, Result,
     config::{Crop, Mixing, Project},
     files::{
-        Skipped,
+        Skipped, VoteOptions,
         items::{Items, read_controls, read_items},
-        replace_dir_atomically,
+        read_votes, replace_dir_atomically,
     },
     pictures::{DecodeLimits, Fingerprint, RenderSpec, duplicates},
     problem,
     provenance::{Input, Provenance, write_json},
+    study::vote_files,
 };
 use indicatif::ProgressBar;
 use std::{
@@ -43,6 +44,8 @@ pub struct Options<'a> {
     pub pictures: bool,
     /// Leave bad rows out and count them.
     pub skip_bad_rows: bool,
+    /// Build even if tasks that have votes are then no longer in the pool.
+    pub orphan_votes: bool,
     /// A progress bar for so many pictures of a kind.
     pub progress: &'a dyn Fn(u64, &'static str) -> ProgressBar,
 }
@@ -67,18 +70,27 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
         let widths: Vec<Option<f64>> = project.questions.iter().map(|q| width(&q.name)).collect();
         Strata::new(&project.questions, &controls.truths, &widths)?
     };
+    let voted = voted_tasks(project)?;
     replace_dir_atomically(project.pool_dir(), MARKER, |dir| {
         let crop = crop(project, &items, &controls)?;
-        let mut stage = Stage { project, options, dir, crop, skipped };
+        let mut stage = Stage {
+            project,
+            options,
+            dir,
+            crop,
+            skipped,
+        };
         if options.pictures {
             let shown = dir.join(disk::SHOWN);
             fs::create_dir(&shown).map_err(|e| Problem::io("make the folder", &shown, &e))?;
         }
-        let (controls, of_controls, control_pictures) = stage.choose_controls(&controls, &strata)?;
+        let (controls, of_controls, control_pictures) =
+            stage.choose_controls(&controls, &strata)?;
         let (items, item_pictures) = stage.show_items(items)?;
         let (items, item_pictures, left_out) =
             stage.leave_out_copies(items, item_pictures, &controls, &control_pictures)?;
         let naming = Naming::new(project.campaign.seed, ids_of(&items), ids_of(&controls))?;
+        keep_voted(&voted, &naming, options.orphan_votes)?;
         let pool = assemble(options.pictures, &items, &controls, &naming);
         pool.write(dir, &project.questions)?;
         let suites = static_suites(project, items.items.len(), &of_controls, &naming)?;
@@ -105,32 +117,89 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
         let mut origin = Provenance::new("veche pool build", Some(project.campaign.seed));
         origin = origin.with_file(&project.dir.join(crate::config::FILE))?;
         let tables = project.campaign.controls.iter().map(|c| &c.source);
-        for source in tables.chain([&project.campaign.items.source]).filter(|p| p.is_file()) {
+        for source in tables
+            .chain([&project.campaign.items.source])
+            .filter(|p| p.is_file())
+        {
             origin = origin.with_file(source)?;
         }
-        origin.inputs.extend(pictures_hash("pictures of items", &items, &item_pictures));
-        origin.inputs.extend(pictures_hash("pictures of controls", &controls, &control_pictures));
+        origin
+            .inputs
+            .extend(pictures_hash("pictures of items", &items, &item_pictures));
+        origin.inputs.extend(pictures_hash(
+            "pictures of controls",
+            &controls,
+            &control_pictures,
+        ));
         origin.write(&dir.join("provenance.json"))?;
         Ok(summary)
     })
 }
 
+/// Names of the tasks that have votes.
+fn voted_tasks(project: &Project) -> Result<Vec<TaskName>> {
+    let mut names = BTreeSet::new();
+    for file in vote_files(&project.votes_dir())? {
+        let options = VoteOptions {
+            questions: project.questions.clone(),
+            ..VoteOptions::default()
+        };
+        let read = read_votes(&file, &options)?;
+        names.extend(
+            read.votes
+                .items()
+                .iter()
+                .filter_map(|name| name.parse::<TaskName>().ok()),
+        );
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// Votes are never lost by accident: a pool without the tasks they are about could not make anything of them.
+fn keep_voted(voted: &[TaskName], naming: &Naming, orphan_votes: bool) -> Result<()> {
+    let gone = voted
+        .iter()
+        .filter(|name| naming.names.binary_search(name).is_err())
+        .count();
+    if gone == 0 || orphan_votes {
+        return Ok(());
+    }
+    problem(format!("{gone} of the {} tasks that have votes would no longer be in the pool", voted.len()))
+        .hint(
+            "an item or control was removed, or other controls were chosen (raise `count`); put them back, or build with \
+             --orphan-votes and read the votes with --skip-bad-rows",
+        )
+        .fail()
+}
+
 /// Which box pictures are cropped to. A crop that only some pictures can have would tell the roles apart.
 fn crop(project: &Project, items: &Items, controls: &Items) -> Result<Crop> {
-    let without = |has: fn(&Item) -> bool| items.items.iter().chain(&controls.items).find(|i| !has(i));
-    let (face, person) = (without(|i| i.face.is_some()), without(|i| i.person.is_some()));
+    let without =
+        |has: fn(&Item) -> bool| items.items.iter().chain(&controls.items).find(|i| !has(i));
+    let (face, person) = (
+        without(|i| i.face.is_some()),
+        without(|i| i.person.is_some()),
+    );
     let (what, missing) = match project.campaign.pictures.crop {
         Crop::None => return Ok(Crop::None),
-        Crop::Auto => return Ok(if face.is_none() { Crop::Face } else { Crop::None }),
+        Crop::Auto => {
+            return Ok(if face.is_none() {
+                Crop::Face
+            } else {
+                Crop::None
+            });
+        }
         Crop::Face => ("face", face),
         Crop::Person => ("person", person),
     };
     match missing {
         None => Ok(project.campaign.pictures.crop),
-        Some(item) => problem(format!("pictures are cropped to the {what}, and one has no {what} box"))
-            .value(&item.id)
-            .hint("give every item and every control a box, or set crop = \"none\" under [pictures]")
-            .fail(),
+        Some(item) => problem(format!(
+            "pictures are cropped to the {what}, and one has no {what} box"
+        ))
+        .value(&item.id)
+        .hint("give every item and every control a box, or set crop = \"none\" under [pictures]")
+        .fail(),
     }
 }
 
@@ -145,7 +214,20 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     fn names(&self, role: &str, items: &[Item]) -> Vec<TaskName> {
-        task_names(self.project.campaign.seed, role, items.iter().map(|i| i.id.as_str()))
+        task_names(
+            self.project.campaign.seed,
+            role,
+            items.iter().map(|i| i.id.as_str()),
+        )
+    }
+
+    /// The box whose surroundings are shown.
+    fn picked(&self, item: &Item) -> Option<PixelBox> {
+        match self.crop {
+            Crop::Face => item.face,
+            Crop::Person => item.person,
+            Crop::Auto | Crop::None => None,
+        }
     }
 
     fn shown(&self, name: TaskName) -> PathBuf {
@@ -160,22 +242,28 @@ impl Stage<'_> {
         items: &[(&Item, u64)],
     ) -> Result<Vec<Option<Rendered>>> {
         let p = &self.project.campaign.pictures;
-        let spec = RenderSpec { longest_side: p.longest_side, quality: p.quality, margin: p.margin };
-        let limits = DecodeLimits { max_pixels: u64::from(p.max_megapixels) * 1_000_000 };
-        let picked = |item: &Item| -> Option<PixelBox> {
-            match self.crop {
-                Crop::Face => item.face,
-                Crop::Person => item.person,
-                Crop::Auto | Crop::None => None,
-            }
+        let spec = RenderSpec {
+            longest_side: p.longest_side,
+            quality: p.quality,
+            margin: p.margin,
+        };
+        let limits = DecodeLimits {
+            max_pixels: u64::from(p.max_megapixels) * 1_000_000,
         };
         let role = if what == "controls" { CONTROL } else { ITEM };
-        let names =
-            task_names(self.project.campaign.seed, role, items.iter().map(|(i, _)| i.id.as_str()));
+        let names = task_names(
+            self.project.campaign.seed,
+            role,
+            items.iter().map(|(i, _)| i.id.as_str()),
+        );
         let jobs: Vec<Job<'_>> = items
             .iter()
             .zip(names)
-            .map(|((i, _), name)| Job { content: &i.content, crop: picked(i), out: self.shown(name) })
+            .map(|((i, _), name)| Job {
+                content: &i.content,
+                crop: self.picked(i),
+                out: self.shown(name),
+            })
             .collect();
         let bar = (self.options.progress)(jobs.len() as u64, what);
         let rendered = render_all(&jobs, &spec, &limits, &bar)?;
@@ -190,7 +278,9 @@ impl Stage<'_> {
                         p = Box::new(p.file(source).row(*row).value(picture));
                     }
                     if p.hint.is_none() {
-                        p.hint = Some("replace the picture, or leave it out with --skip-bad-rows".into());
+                        p.hint = Some(
+                            "replace the picture, or leave it out with --skip-bad-rows".into(),
+                        );
                     }
                     self.skipped.take(p)?;
                     None
@@ -224,19 +314,37 @@ impl Stage<'_> {
             if !self.options.pictures || is_text(all) {
                 break chosen;
             }
-            let new: Vec<u32> = chosen.iter().copied().filter(|c| !done.contains_key(c)).collect();
-            let jobs: Vec<(&Item, u64)> =
-                new.iter().map(|&c| (&all.items[c as usize], all.rows[c as usize])).collect();
+            let new: Vec<u32> = chosen
+                .iter()
+                .copied()
+                .filter(|c| !done.contains_key(c))
+                .collect();
+            let jobs: Vec<(&Item, u64)> = new
+                .iter()
+                .map(|&c| (&all.items[c as usize], all.rows[c as usize]))
+                .collect();
             let rendered = self.render("controls", &entry.source, &jobs)?;
-            let bad: BTreeSet<u32> =
-                new.iter().zip(&rendered).filter(|(_, r)| r.is_none()).map(|(&c, _)| c).collect();
-            done.extend(new.iter().copied().zip(rendered).filter_map(|(c, r)| Some((c, r?))));
+            let bad: BTreeSet<u32> = new
+                .iter()
+                .zip(&rendered)
+                .filter(|(_, r)| r.is_none())
+                .map(|(&c, _)| c)
+                .collect();
+            done.extend(
+                new.iter()
+                    .copied()
+                    .zip(rendered)
+                    .filter_map(|(c, r)| Some((c, r?))),
+            );
             if bad.is_empty() {
                 break chosen;
             }
             usable.retain(|c| !bad.contains(c));
         };
-        for (&unused, _) in done.iter().filter(|(c, _)| chosen.binary_search(c).is_err()) {
+        for (&unused, _) in done
+            .iter()
+            .filter(|(c, _)| chosen.binary_search(c).is_err())
+        {
             self.remove_shown(CONTROL, &all.items[unused as usize])?;
         }
         let of = chosen.iter().map(|&c| strata.of[c as usize]).collect();
@@ -253,9 +361,13 @@ impl Stage<'_> {
         let jobs: Vec<(&Item, u64)> = items.items.iter().zip(items.rows.iter().copied()).collect();
         let source = self.project.campaign.items.source.clone();
         let rendered = self.render("items", &source, &jobs)?;
-        let good: Vec<u32> =
-            (0..rendered.len() as u32).filter(|&i| rendered[i as usize].is_some()).collect();
-        Ok((rows(&items, &good), rendered.into_iter().flatten().collect()))
+        let good: Vec<u32> = (0..rendered.len() as u32)
+            .filter(|&i| rendered[i as usize].is_some())
+            .collect();
+        Ok((
+            rows(&items, &good),
+            rendered.into_iter().flatten().collect(),
+        ))
     }
 
     /// An item that is a control too would meet the annotator as both, and its answer is known.
@@ -267,21 +379,25 @@ impl Stage<'_> {
         control_pictures: &[Rendered],
     ) -> Result<(Items, Vec<Rendered>, Vec<Duplicate>)> {
         let mut left_out: BTreeMap<usize, (usize, bool)> = BTreeMap::new();
-        let ids: BTreeMap<&Content, usize> =
-            controls.items.iter().enumerate().map(|(at, c)| (&c.content, at)).collect();
+        // The same file or text with the same box; what is encoded anew is found by its picture.
+        let key = |item: &Item| (item.content.clone(), self.picked(item).map(bits));
+        let known: BTreeMap<_, usize> = controls
+            .items
+            .iter()
+            .enumerate()
+            .map(|(at, c)| (key(c), at))
+            .collect();
         for (at, item) in items.items.iter().enumerate() {
-            if let Some(&control) = ids.get(&item.content) {
-                // The same photo may show two people, of whom one is a control: told apart by their boxes.
-                if item.face == controls.items[control].face || self.crop == Crop::None {
-                    left_out.insert(at, (control, true));
-                }
+            if let Some(&control) = known.get(&key(item)) {
+                left_out.insert(at, (control, true));
             }
         }
         let print = |r: &Rendered| r.fingerprint.clone();
         let prints: Vec<Fingerprint> = pictures.iter().map(print).collect();
         let control_prints: Vec<Fingerprint> = control_pictures.iter().map(print).collect();
         for found in duplicates(&prints, &control_prints) {
-            let exact = pictures[found.item].hash == control_pictures[found.control].hash;
+            let (item, control) = (&pictures[found.item], &control_pictures[found.control]);
+            let exact = item.hash == control.hash && item.part == control.part;
             left_out.entry(found.item).or_insert((found.control, exact));
         }
         let described = left_out
@@ -297,8 +413,9 @@ impl Stage<'_> {
                 self.remove_shown(ITEM, &items.items[item])?;
             }
         }
-        let keep: Vec<u32> =
-            (0..items.items.len() as u32).filter(|&i| !left_out.contains_key(&(i as usize))).collect();
+        let keep: Vec<u32> = (0..items.items.len() as u32)
+            .filter(|&i| !left_out.contains_key(&(i as usize)))
+            .collect();
         if keep.is_empty() {
             return problem("no items are left: every one is bad, or also a control")
                 .file(&self.project.campaign.items.source)
@@ -323,12 +440,19 @@ impl Stage<'_> {
     }
 }
 
+fn bits(b: PixelBox) -> [u64; 4] {
+    [b.x0, b.y0, b.x1, b.y1].map(f64::to_bits)
+}
+
 fn ids_of(items: &Items) -> impl Iterator<Item = &str> + Clone {
     items.items.iter().map(|i| i.id.as_str())
 }
 
 fn is_text(items: &Items) -> bool {
-    items.items.first().is_some_and(|i| matches!(i.content, Content::Text(_)))
+    items
+        .items
+        .first()
+        .is_some_and(|i| matches!(i.content, Content::Text(_)))
 }
 
 /// Only these rows, in this order.
@@ -337,7 +461,10 @@ fn rows(all: &Items, keep: &[u32]) -> Items {
     Items {
         items: keep.iter().map(|i| all.items[pick(i)].clone()).collect(),
         rows: keep.iter().map(|i| all.rows[pick(i)]).collect(),
-        truths: keep.iter().filter_map(|i| all.truths.get(pick(i)).cloned()).collect(),
+        truths: keep
+            .iter()
+            .filter_map(|i| all.truths.get(pick(i)).cloned())
+            .collect(),
     }
 }
 
@@ -345,16 +472,19 @@ fn rows(all: &Items, keep: &[u32]) -> Items {
 fn same_picture_twice(controls: &Items, rendered: &[Rendered], source: &Path) -> Result<()> {
     let mut seen: BTreeMap<_, usize> = BTreeMap::new();
     for (at, picture) in rendered.iter().enumerate() {
-        let face = controls.items[at].face.map(|b| [b.x0, b.y0, b.x1, b.y1].map(f64::to_bits));
-        if let Some(&first) = seen.get(&(picture.hash, face)) {
+        let key = (picture.hash, picture.part);
+        if let Some(&first) = seen.get(&key) {
             return problem("two controls show the same picture")
                 .file(source)
                 .row(controls.rows[at])
                 .value(&controls.items[at].id)
-                .hint(format!("it is the picture of row {} too: delete one of the rows", controls.rows[first]))
+                .hint(format!(
+                    "it is the picture of row {} too: delete one of the rows",
+                    controls.rows[first]
+                ))
                 .fail();
         }
-        seen.insert((picture.hash, face), at);
+        seen.insert(key, at);
     }
     Ok(())
 }
@@ -368,7 +498,11 @@ fn assemble(pictures: bool, items: &Items, controls: &Items, naming: &Naming) ->
         roles: vec![Role::Real; n],
         items: vec![String::new(); n],
         sources: vec![None; n],
-        simulated_truths: if items.truths.is_empty() { Vec::new() } else { vec![Vec::new(); n] },
+        simulated_truths: if items.truths.is_empty() {
+            Vec::new()
+        } else {
+            vec![Vec::new(); n]
+        },
     };
     let mut put = |task: u32, item: &Item| {
         let at = task as usize;
@@ -414,7 +548,13 @@ fn static_suites(
     }
     let mut dice = random::stream(project.campaign.seed, "static suites");
     let deck = Deck::new(of_controls, &mut dice);
-    let made = rounds(n_items, &deck, project.mix, suite.overlap as usize, &mut dice)?;
+    let made = rounds(
+        n_items,
+        &deck,
+        project.mix,
+        suite.overlap as usize,
+        &mut dice,
+    )?;
     Ok(Some(StoredSuites::from_rounds(&made, naming)))
 }
 
@@ -423,7 +563,11 @@ fn ranges(strata: &Strata, used: &[u32]) -> Vec<RangeCount> {
         .labels
         .iter()
         .zip(&strata.sizes)
-        .map(|(range, &available)| RangeCount { range: range.clone(), available, used: 0 })
+        .map(|(range, &available)| RangeCount {
+            range: range.clone(),
+            available,
+            used: 0,
+        })
         .collect();
     for &s in used {
         ranges[s as usize].used += 1;
@@ -449,9 +593,12 @@ fn visible_differences(items: &[Rendered], controls: &[Rendered]) -> Vec<Leak> {
     let features: [(&str, fn(&Rendered) -> f64); 3] = [
         ("shape (width over height)", |r| r.aspect),
         ("size of the picture file", |r| r.shown_bytes),
-        ("sharpness (how far the picture was enlarged)", |r| r.enlargement),
+        ("sharpness (how far the picture was enlarged)", |r| {
+            r.enlargement
+        }),
     ];
-    let values = |of: &[Rendered], f: fn(&Rendered) -> f64| -> Vec<f64> { of.iter().map(f).collect() };
+    let values =
+        |of: &[Rendered], f: fn(&Rendered) -> f64| -> Vec<f64> { of.iter().map(f).collect() };
     features
         .iter()
         .filter_map(|(name, f)| leak(name, &values(controls, *f), &values(items, *f)))
@@ -466,5 +613,8 @@ fn pictures_hash(what: &str, items: &Items, pictures: &[Rendered]) -> Option<Inp
         hasher.update(picture.hash.hex().as_bytes());
     }
     let blake3 = hasher.finalize().to_hex().to_string();
-    (!pictures.is_empty()).then(|| Input { path: format!("{what} ({})", pictures.len()), blake3 })
+    (!pictures.is_empty()).then(|| Input {
+        path: format!("{what} ({})", pictures.len()),
+        blake3,
+    })
 }

@@ -4,7 +4,11 @@
 //! `suites.parquet` (suite, round, place, task as row of tasks.parquet) never leave the requester's side.
 
 use super::PoolSummary;
-use crate::{Problem, Result, files::{write_atomically, write_columns}, problem};
+use crate::{
+    Problem, Result,
+    files::{write_atomically, write_columns},
+    problem,
+};
 use polars::prelude::*;
 use std::{
     fs::{self, File},
@@ -56,10 +60,12 @@ impl StoredSuites {
         for suite in 0..made.len() {
             suites.starts.push(suites.tasks.len() as u32);
             suites.rounds.push((suite / made.suites_per_round()) as u32);
-            suites.tasks.extend(made.suite(suite).map(|slot| match slot {
-                Slot::Item(i) => naming.task_of_item[i as usize],
-                Slot::Control(c) => naming.task_of_control[c as usize],
-            }));
+            suites
+                .tasks
+                .extend(made.suite(suite).map(|slot| match slot {
+                    Slot::Item(i) => naming.task_of_item[i as usize],
+                    Slot::Control(c) => naming.task_of_control[c as usize],
+                }));
         }
         suites.starts.push(suites.tasks.len() as u32);
         suites
@@ -125,8 +131,15 @@ impl StoredPool {
             Column::new("text".into(), &self.texts),
         ];
         write_parquet(&dir.join("tasks.parquet"), tasks)?;
-        let role: Vec<&str> =
-            (0..self.len()).map(|i| if self.is_control(i) { "control" } else { "real" }).collect();
+        let role: Vec<&str> = (0..self.len())
+            .map(|i| {
+                if self.is_control(i) {
+                    "control"
+                } else {
+                    "real"
+                }
+            })
+            .collect();
         let mut roles = vec![
             task,
             Column::new("role".into(), role),
@@ -137,7 +150,10 @@ impl StoredPool {
             let truths = (0..self.len()).map(|i| self.truth(i, q));
             roles.push(truth_column("truth", question, truths));
             if !self.simulated_truths.is_empty() {
-                let truths = self.simulated_truths.iter().map(|t| t.get(q).copied().flatten());
+                let truths = self
+                    .simulated_truths
+                    .iter()
+                    .map(|t| t.get(q).copied().flatten());
                 roles.push(truth_column("simulated_truth", question, truths));
             }
         }
@@ -147,26 +163,41 @@ impl StoredPool {
     /// Reads a pool's folder.
     pub fn read(dir: &Path, questions: &[Question]) -> Result<Self> {
         if !dir.join("tasks.parquet").is_file() {
-            return problem("there is no pool here").file(dir).hint("make it with `veche pool build`").fail();
+            return problem("there is no pool here")
+                .file(dir)
+                .hint("make it with `veche pool build`")
+                .fail();
         }
         let tasks = read_parquet(&dir.join("tasks.parquet"))?;
         let path = dir.join("roles.parquet");
         let roles = read_parquet(&path)?;
         let broken = |e: PolarsError| -> Box<Problem> {
             let what = format!("not a pool of this campaign: {e}");
-            Box::new(problem(what).file(&path).hint("run `veche pool build` again"))
+            Box::new(
+                problem(what)
+                    .file(&path)
+                    .hint("run `veche pool build` again"),
+            )
         };
         let texts = |frame: &DataFrame, name: &str| -> Result<Vec<Option<String>>> {
             let column = frame.column(name).and_then(|c| c.str()).map_err(broken)?;
             Ok(column.iter().map(|t| t.map(str::to_owned)).collect())
         };
         let mut names = Vec::with_capacity(tasks.height());
-        for name in tasks.column("task").and_then(|c| c.str()).map_err(broken)?.iter() {
+        for name in tasks
+            .column("task")
+            .and_then(|c| c.str())
+            .map_err(broken)?
+            .iter()
+        {
             names.push(name.unwrap_or_default().parse::<TaskName>()?);
         }
         let named: Vec<Option<String>> = texts(&roles, "task")?;
         let same = named.len() == names.len()
-            && named.iter().zip(&names).all(|(a, b)| a.as_deref() == Some(b.to_string().as_str()));
+            && named
+                .iter()
+                .zip(&names)
+                .all(|(a, b)| a.as_deref() == Some(b.to_string().as_str()));
         if !same {
             return problem("tasks.parquet and roles.parquet do not belong together")
                 .file(dir)
@@ -187,14 +218,22 @@ impl StoredPool {
         let simulated_truths = if simulated.iter().all(Option::is_none) {
             Vec::new()
         } else {
-            let of = |i: usize| simulated.iter().map(|t| t.as_ref().and_then(|t| t[i])).collect();
+            let of = |i: usize| {
+                simulated
+                    .iter()
+                    .map(|t| t.as_ref().and_then(|t| t[i]))
+                    .collect()
+            };
             (0..names.len()).map(of).collect()
         };
         Ok(Self {
             pictures: texts(&tasks, "picture")?,
             texts: texts(&tasks, "text")?,
             roles: (0..names.len()).map(role).collect(),
-            items: texts(&roles, "item")?.into_iter().map(Option::unwrap_or_default).collect(),
+            items: texts(&roles, "item")?
+                .into_iter()
+                .map(Option::unwrap_or_default)
+                .collect(),
             sources: texts(&roles, "source")?,
             simulated_truths,
             names,
@@ -214,7 +253,8 @@ fn truth_column(
             Column::new(name.into(), values)
         }
         Scale::Choice(_) => {
-            let values: Vec<Option<String>> = truths.map(|t| t.map(|t| question.write(t))).collect();
+            let values: Vec<Option<String>> =
+                truths.map(|t| t.map(|t| question.write(t))).collect();
             Column::new(name.into(), values)
         }
     }
@@ -227,7 +267,11 @@ fn read_truths(
 ) -> PolarsResult<Vec<Option<Answer>>> {
     let column = roles.column(&format!("{prefix}_{}", question.name))?;
     Ok(match &question.scale {
-        Scale::Number(_) => column.f64()?.iter().map(|v| v.map(Answer::Number)).collect(),
+        Scale::Number(_) => column
+            .f64()?
+            .iter()
+            .map(|v| v.map(Answer::Number))
+            .collect(),
         Scale::Choice(scale) => {
             let index = |text: Option<&str>| text.and_then(|t| scale.index(t)).map(Answer::Choice);
             column.str()?.iter().map(index).collect()
@@ -242,7 +286,11 @@ pub fn write_suites(dir: &Path, suites: &StoredSuites) -> Result<()> {
     write_atomically(&path, |file| {
         let frame = |from: usize, to: usize| {
             let rows = (suites.starts[to] - suites.starts[from]) as usize;
-            let mut columns = [Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows)];
+            let mut columns = [
+                Vec::with_capacity(rows),
+                Vec::with_capacity(rows),
+                Vec::with_capacity(rows),
+            ];
             for suite in from..to {
                 for place in 0..suites.suite(suite).len() as u32 {
                     columns[0].push(suite as u32);
@@ -252,12 +300,15 @@ pub fn write_suites(dir: &Path, suites: &StoredSuites) -> Result<()> {
             }
             let [suite, round, place] = columns;
             let tasks = &suites.tasks[suites.starts[from] as usize..suites.starts[to] as usize];
-            DataFrame::new(rows, vec![
-                Column::new("suite".into(), suite),
-                Column::new("round".into(), round),
-                Column::new("place".into(), place),
-                Column::new("task".into(), tasks),
-            ])
+            DataFrame::new(
+                rows,
+                vec![
+                    Column::new("suite".into(), suite),
+                    Column::new("round".into(), round),
+                    Column::new("place".into(), place),
+                    Column::new("task".into(), tasks),
+                ],
+            )
         };
         let mut run = || -> PolarsResult<()> {
             let schema = frame(0, 0)?.schema().clone();
@@ -281,11 +332,17 @@ pub fn read_suites(dir: &Path) -> Result<Option<StoredSuites>> {
     }
     let frame = read_parquet(&path)?;
     let column = |name: &str| -> Result<Vec<u32>> {
-        let values = frame.column(name).and_then(|c| c.u32()).map_err(|e| problem(e.to_string()).file(&path))?;
+        let values = frame
+            .column(name)
+            .and_then(|c| c.u32())
+            .map_err(|e| problem(e.to_string()).file(&path))?;
         Ok(values.iter().flatten().collect())
     };
     let (suite, round, tasks) = (column("suite")?, column("round")?, column("task")?);
-    let mut suites = StoredSuites { tasks, ..StoredSuites::default() };
+    let mut suites = StoredSuites {
+        tasks,
+        ..StoredSuites::default()
+    };
     for (row, (&s, &r)) in suite.iter().zip(&round).enumerate() {
         if s as usize == suites.rounds.len() {
             suites.starts.push(row as u32);
@@ -306,7 +363,11 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame> {
     let file = File::open(path).map_err(|e| Problem::io("read", path, &e))?;
     ParquetReader::new(file).finish().map_err(|e| {
         let what = format!("not a readable Parquet file: {e}");
-        Box::new(problem(what).file(path).hint("make it again, or give the file it was made from"))
+        Box::new(
+            problem(what)
+                .file(path)
+                .hint("make it again, or give the file it was made from"),
+        )
     })
 }
 
@@ -316,6 +377,10 @@ pub fn read_summary(dir: &Path) -> Result<PoolSummary> {
     let text = fs::read_to_string(&path).map_err(|e| Problem::io("read", &path, &e))?;
     serde_json::from_str(&text).map_err(|e| {
         let what = format!("not a pool summary of this version: {e}");
-        Box::new(problem(what).file(&path).hint("run `veche pool build` again"))
+        Box::new(
+            problem(what)
+                .file(&path)
+                .hint("run `veche pool build` again"),
+        )
     })
 }

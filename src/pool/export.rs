@@ -7,7 +7,8 @@ use crate::{
     config::Project,
     files::{
         toloka_write::{
-            NativeGolden, TaskOptions, TolokaTask, write_suites_json, write_tasks_json, write_upload_tsv,
+            NativeGolden, TaskOptions, TolokaTask, write_suites_json, write_tasks_json,
+            write_upload_tsv,
         },
         write_atomically,
     },
@@ -46,9 +47,13 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
     if !args.picture_url.contains("{task}") {
         return problem("--picture-url must contain {task}, or all pictures have one address")
             .value(&args.picture_url)
+            .hint("for example https://pictures.example.org/{task}.jpg")
             .fail();
     }
-    let url = |i: usize| args.picture_url.replace("{task}", &pool.names[i].to_string());
+    let url = |i: usize| {
+        args.picture_url
+            .replace("{task}", &pool.names[i].to_string())
+    };
     if args.format == Format::Csv {
         return csv(project, args, &pool, &url);
     }
@@ -56,7 +61,10 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
         .map(|i| TolokaTask {
             inputs: match &pool.texts[i] {
                 Some(text) => {
-                    vec![("text".into(), text.clone()), ("task".into(), pool.names[i].to_string())]
+                    vec![
+                        ("text".into(), text.clone()),
+                        ("task".into(), pool.names[i].to_string()),
+                    ]
                 }
                 None => vec![("image".into(), url(i))],
             },
@@ -83,9 +91,14 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
         Format::TolokaJson => write_tasks_json(&args.out, &tasks, &project.questions, &options)?,
         Format::TolokaSuites => {
             let suites = static_suites(project)?;
-            let lists: Vec<Vec<u32>> = (0..suites.len()).map(|s| suites.suite(s).to_vec()).collect();
+            let lists: Vec<Vec<u32>> = (0..suites.len())
+                .map(|s| suites.suite(s).to_vec())
+                .collect();
             // The rounds are the overlap: each suite is given out once.
-            let once = TaskOptions { overlap: 1, ..options };
+            let once = TaskOptions {
+                overlap: 1,
+                ..options
+            };
             write_suites_json(&args.out, &tasks, &lists, &project.questions, &once)?;
             return Ok(format!("{} suites over {counted}", suites.len()));
         }
@@ -97,10 +110,12 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
 fn static_suites(project: &Project) -> Result<super::StoredSuites> {
     match disk::read_suites(&project.pool_dir())? {
         Some(suites) => Ok(suites),
-        None => problem("suites of this pool are mixed for each annotator, so there are none to write")
-            .file(project.pool_dir())
-            .hint("set mixing = \"static\" under [suite] in campaign.toml and build the pool again")
-            .fail(),
+        None => problem(
+            "suites of this pool are mixed for each annotator, so there are none to write",
+        )
+        .file(project.pool_dir())
+        .hint("set mixing = \"static\" under [suite] in campaign.toml and build the pool again")
+        .fail(),
     }
 }
 
@@ -114,7 +129,12 @@ fn csv(
     let text = pool.texts.iter().any(Option::is_some);
     write_atomically(&args.out, |w| {
         let mut csv = csv::Writer::from_writer(w);
-        csv.write_record(["suite", "place", "task", if text { "text" } else { "picture" }])?;
+        csv.write_record([
+            "suite",
+            "place",
+            "task",
+            if text { "text" } else { "picture" },
+        ])?;
         for s in 0..suites.len() {
             for (place, &task) in suites.suite(s).iter().enumerate() {
                 let i = task as usize;

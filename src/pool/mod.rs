@@ -44,7 +44,7 @@ pub struct PoolSummary {
 /// Controls in one range of answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RangeCount {
-    /// The range, readable: `age 20–25, sex female`.
+    /// The range, readable: `age 20 to 25 years, sex female`.
     pub range: String,
     /// Controls at hand.
     pub available: usize,
@@ -79,7 +79,10 @@ impl PoolSummary {
     pub fn warnings(&self) -> Vec<String> {
         let mut said = Vec::new();
         for skipped in &self.skipped {
-            said.push(format!("{} rows left out: {}", skipped.rows, skipped.reason));
+            said.push(format!(
+                "{} rows left out: {}",
+                skipped.rows, skipped.reason
+            ));
         }
         if !self.duplicates.is_empty() {
             said.push(format!(

@@ -3,7 +3,8 @@
 use crate::{
     Problem, Result,
     pictures::{
-        ContentHash, DecodeLimits, Fault, FetchSpec, Fingerprint, RenderSpec, decode, fetch_each, render,
+        ContentHash, DecodeLimits, Fault, FetchSpec, Fingerprint, RenderSpec, decode, fetch_each,
+        render,
     },
     problem,
 };
@@ -29,6 +30,8 @@ pub struct Rendered {
     pub fingerprint: Fingerprint,
     /// To find exact copies, and for provenance.
     pub hash: ContentHash,
+    /// Left, top, width and height of what is shown of it, pixels.
+    pub part: (u32, u32, u32, u32),
     /// Size of the shown file, bytes.
     pub shown_bytes: f64,
     /// Width over height as shown.
@@ -47,7 +50,8 @@ pub fn render_all(
     limits: &DecodeLimits,
     bar: &ProgressBar,
 ) -> Result<Vec<Result<Rendered>>> {
-    let results: Vec<Mutex<Option<Result<Rendered>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<Result<Rendered>>>> =
+        jobs.iter().map(|_| Mutex::new(None)).collect();
     let unwritten: Mutex<Option<Box<Problem>>> = Mutex::new(None);
     let put = |at: usize, result: Result<Rendered, Failed>| {
         let result = match result {
@@ -65,14 +69,22 @@ pub fn render_all(
         }
         bar.inc(1);
     };
-    jobs.par_iter().enumerate().for_each(|(at, job)| match job.content {
-        Content::File(path) => {
-            let bytes = fs::read(path).map_err(|e| Failed::Picture(missing(path, &e)));
-            put(at, bytes.and_then(|bytes| render_one(&bytes, path, job, spec, limits)));
-        }
-        Content::Text(_) => put(at, Err(Failed::Picture(problem("a text has no picture").into()))),
-        Content::Url(_) => {}
-    });
+    jobs.par_iter()
+        .enumerate()
+        .for_each(|(at, job)| match job.content {
+            Content::File(path) => {
+                let bytes = fs::read(path).map_err(|e| Failed::Picture(missing(path, &e)));
+                put(
+                    at,
+                    bytes.and_then(|bytes| render_one(&bytes, path, job, spec, limits)),
+                );
+            }
+            Content::Text(_) => put(
+                at,
+                Err(Failed::Picture(problem("a text has no picture").into())),
+            ),
+            Content::Url(_) => {}
+        });
     let mut at_url = Vec::new();
     let mut urls = Vec::new();
     for (at, job) in jobs.iter().enumerate() {
@@ -86,11 +98,19 @@ pub fn render_all(
         let (sender, receiver) = sync_channel(32);
         let fetched = std::thread::scope(|scope| {
             scope.spawn(|| {
-                receiver.into_iter().par_bridge().for_each(|(i, got): (usize, Result<Vec<u8>>)| {
-                    let at = at_url[i];
-                    let got = got.map_err(Failed::Picture);
-                    put(at, got.and_then(|bytes| render_one(&bytes, &urls[i], &jobs[at], spec, limits)));
-                });
+                receiver
+                    .into_iter()
+                    .par_bridge()
+                    .for_each(|(i, got): (usize, Result<Vec<u8>>)| {
+                        let at = at_url[i];
+                        let got = got.map_err(Failed::Picture);
+                        put(
+                            at,
+                            got.and_then(|bytes| {
+                                render_one(&bytes, &urls[i], &jobs[at], spec, limits)
+                            }),
+                        );
+                    });
             });
             let result = fetch_each(&urls, &FetchSpec::default(), |i, got| {
                 let got = got.map_err(|fault| Box::new(problem(fault.to_string()).file(&urls[i])));
@@ -106,7 +126,10 @@ pub fn render_all(
         return Err(problem);
     }
     let lost = || problem("a picture was not rendered").fail();
-    Ok(results.into_iter().map(|r| r.into_inner().ok().flatten().unwrap_or_else(lost)).collect())
+    Ok(results
+        .into_iter()
+        .map(|r| r.into_inner().ok().flatten().unwrap_or_else(lost))
+        .collect())
 }
 
 /// Whose fault it is that a picture was not rendered.
@@ -120,7 +143,9 @@ enum Failed {
 fn missing(path: &str, error: &io::Error) -> Box<Problem> {
     if error.kind() == io::ErrorKind::NotFound {
         let p = problem("there is no such picture").file(path);
-        return Box::new(p.hint("paths are relative to the table, or to `pictures` in campaign.toml"));
+        return Box::new(
+            p.hint("paths are relative to the table, or to `pictures` in campaign.toml"),
+        );
     }
     Problem::io("read the picture", path, error)
 }
@@ -147,12 +172,22 @@ fn render_one(
     let write = || -> io::Result<()> {
         fs::write(&job.out, &shown)?;
         // One date for all: the order of rendering is the order of the owner's tables.
-        fs::File::options().write(true).open(&job.out)?.set_modified(SystemTime::UNIX_EPOCH)
+        fs::File::options()
+            .write(true)
+            .open(&job.out)?
+            .set_modified(SystemTime::UNIX_EPOCH)
     };
     write().map_err(|e| Failed::Disk(Problem::io("write the picture", &job.out, &e)))?;
     let (width, height) = (f64::from(part.2), f64::from(part.3));
     Ok(Rendered {
-        fingerprint: Fingerprint::of(&picture),
+        // Of the part that is shown: one photo may hold an item and a control side by side, told apart by their boxes.
+        fingerprint: match part {
+            (0, 0, w, h) if (w, h) == picture.dimensions() => Fingerprint::of(&picture),
+            (x, y, w, h) => {
+                Fingerprint::of(&image::imageops::crop_imm(&picture, x, y, w, h).to_image())
+            }
+        },
+        part,
         hash: ContentHash::of(bytes),
         shown_bytes: shown.len() as f64,
         aspect: width / height,

@@ -19,27 +19,52 @@ fn asking(dir: &Dir, questions: &str, truth: &str, more: &str) {
 fn run_all(dir: &Dir, questions: &[&str], banning: &[&str]) -> Vec<Vec<String>> {
     let built = dir.json(&["pool", "build", "c", "--json"]);
     let items = built["items"].as_u64().unwrap() as usize;
-    let simulated = dir.json(&["simulate", "c", "--annotators", "60", "--bots", "0.2", "--json"]);
+    let simulated = dir.json(&[
+        "simulate",
+        "c",
+        "--annotators",
+        "60",
+        "--bots",
+        "0.2",
+        "--json",
+    ]);
     assert_eq!(simulated["complete"], true, "{simulated}");
     let scores = dir.json(&["score", "c", "--json"]);
     dir.json(&[&["ban", "c", "--json"], banning].concat());
-    assert!(dir.read("c/out/bans.csv").starts_with("annotator,rule,evidence,at_control,after_task,simulated\n"));
+    assert!(
+        dir.read("c/out/bans.csv")
+            .starts_with("annotator,rule,evidence,at_control,after_task,simulated\n")
+    );
     serde_json::from_str::<serde_json::Value>(&dir.read("c/out/bans.toloka.json")).unwrap();
     let methods = dir.json(&["methods", "c", "--json"]);
     for question in questions {
         for (name, rows) in [("score", &scores), ("methods", &methods)] {
-            assert!(rows.as_array().unwrap().iter().any(|r| r["question"] == *question), "{name}: {question}");
+            assert!(
+                rows.as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|r| r["question"] == *question),
+                "{name}: {question}"
+            );
         }
     }
     dir.ok(&["aggregate", "c", "--out", "labels.csv"]);
     let page = dir.ok(&["report", "c"]);
     let html = fs::read_to_string(dir.join(page.trim())).unwrap();
     for question in questions {
-        assert!(html.contains(question), "the report does not speak of {question}");
+        assert!(
+            html.contains(question),
+            "the report does not speak of {question}"
+        );
     }
     let labels = delimited(&dir.read("labels.csv"), b',');
     assert_eq!(labels.len(), 1 + items);
-    assert!(labels[1..].iter().all(|row| row.iter().all(|c| !c.is_empty())), "an item has no label: {labels:?}");
+    assert!(
+        labels[1..]
+            .iter()
+            .all(|row| row.iter().all(|c| !c.is_empty())),
+        "an item has no label: {labels:?}"
+    );
     labels
 }
 
@@ -55,7 +80,11 @@ fn one_choice_alone() {
     );
     let labels = run_all(&dir, &["mood"], &[]);
     assert_eq!(labels[0].join(","), "item,label,confidence,votes,source");
-    assert!(labels[1..].iter().all(|row| ["calm", "glad", "sad"].contains(&row[1].as_str())));
+    assert!(
+        labels[1..]
+            .iter()
+            .all(|row| ["calm", "glad", "sad"].contains(&row[1].as_str()))
+    );
 }
 
 #[test]
@@ -81,8 +110,15 @@ fn three_questions_of_which_one_has_no_truth() {
 
 fn run_all_but_judging_the_third(dir: &Dir) -> Vec<Vec<String>> {
     let labels = run_all(dir, &["age", "sex"], &[]);
-    dir.fails(&["methods", "c", "--question", "height-guess"], &["no answer is known", "height-guess", "[controls.truth]"]);
-    assert!(fs::read_to_string(dir.join("c/out/report.html")).unwrap().contains("height-guess"));
+    dir.fails(
+        &["methods", "c", "--question", "height-guess"],
+        &["no answer is known", "height-guess", "[controls.truth]"],
+    );
+    assert!(
+        fs::read_to_string(dir.join("c/out/report.html"))
+            .unwrap()
+            .contains("height-guess")
+    );
     labels
 }
 
@@ -94,7 +130,13 @@ fn prices_in_dollars_with_cents() {
     let priced: String = text
         .lines()
         .enumerate()
-        .map(|(i, l)| if i == 0 { format!("{l},price\n") } else { format!("{l},{}.{:02}\n", 13 + 59 * i, 7 * i % 100) })
+        .map(|(i, l)| {
+            if i == 0 {
+                format!("{l},price\n")
+            } else {
+                format!("{l},{}.{:02}\n", 13 + 59 * i, 7 * i % 100)
+            }
+        })
         .collect();
     dir.write("c/controls.csv", priced);
     asking(
@@ -104,10 +146,20 @@ fn prices_in_dollars_with_cents() {
         "[aggregate]\nmethod = { price = \"winsorized\" }\n[[ban.rule]]\nrule = \"bound-above\"\nthreshold = 200.0\nmin_controls = 3",
     );
     let labels = run_all(&dir, &["price"], &[]);
-    assert_eq!(labels[0].join(","), "item,estimate,se,low,high,votes,effective_votes,source");
-    assert!(labels[1..].iter().all(|row| (0.0..=1000.0).contains(&row[1].parse::<f64>().unwrap())));
+    assert_eq!(
+        labels[0].join(","),
+        "item,estimate,se,low,high,votes,effective_votes,source"
+    );
+    assert!(
+        labels[1..]
+            .iter()
+            .all(|row| (0.0..=1000.0).contains(&row[1].parse::<f64>().unwrap()))
+    );
     let page = fs::read_to_string(dir.join("c/out/report.html")).unwrap();
-    assert!(page.contains("dollars") && !page.contains("years"), "the unit is the question's");
+    assert!(
+        page.contains("dollars") && !page.contains("years"),
+        "the unit is the question's"
+    );
     assert!(dir.ok(&["methods", "c"]).contains("MAE, dollars"));
 }
 
@@ -116,27 +168,68 @@ fn texts_instead_of_pictures() {
     let dir = Dir::new();
     let (mut items, mut controls) = ("nr,line\n".to_owned(), "nr,line,age,gender\n".to_owned());
     for i in 0..24 {
-        writeln!(items, "t{i},\"Sentence number {i}, with a comma & <b>marks</b>\"").unwrap();
+        writeln!(
+            items,
+            "t{i},\"Sentence number {i}, with a comma & <b>marks</b>\""
+        )
+        .unwrap();
     }
     for i in 0..16 {
-        writeln!(controls, "k{i},A line whose age is known: {i},{},{}", 5 + 7 * i % 90, ["F", "M"][i % 2]).unwrap();
+        writeln!(
+            controls,
+            "k{i},A line whose age is known: {i},{},{}",
+            5 + 7 * i % 90,
+            ["F", "M"][i % 2]
+        )
+        .unwrap();
     }
     dir.write("c/items.csv", items);
     dir.write("c/controls.csv", controls);
     let text = CAMPAIGN
-        .replace("path = \"file\"\nid = \"id\"", "text = \"line\"\nid = \"nr\"")
+        .replace(
+            "path = \"file\"\nid = \"id\"",
+            "text = \"line\"\nid = \"nr\"",
+        )
         .replace("path = \"file\"", "text = \"line\"\nid = \"nr\"");
     dir.write("c/campaign.toml", text);
-    run_all(&dir, &["age", "sex"], &["--ban-mae", "15", "--min-controls", "3"]);
+    run_all(
+        &dir,
+        &["age", "sex"],
+        &["--ban-mae", "15", "--min-controls", "3"],
+    );
     let tasks = parquet(&dir.join("c/pool/tasks.parquet"));
     assert_eq!(tasks.len(), 1 + 24 + 16);
-    assert!(tasks[1..].iter().all(|t| t[1].is_empty() && (t[2].starts_with("Sentence") || t[2].starts_with("A line"))));
+    assert!(
+        tasks[1..].iter().all(
+            |t| t[1].is_empty() && (t[2].starts_with("Sentence") || t[2].starts_with("A line"))
+        )
+    );
     let page = fs::read_to_string(dir.join("c/out/report.html")).unwrap();
     assert!(!page.contains("<b>marks</b>"), "texts are escaped");
-    dir.ok(&["pool", "export", "c", "--format", "toloka-tsv", "--out", "upload.tsv"]);
-    assert!(dir.read("upload.tsv").starts_with("INPUT:text\tINPUT:task\tGOLDEN:age\tGOLDEN:sex\n"), "{}", dir.read("upload.tsv"));
+    dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "toloka-tsv",
+        "--out",
+        "upload.tsv",
+    ]);
+    assert!(
+        dir.read("upload.tsv")
+            .starts_with("INPUT:text\tINPUT:task\tGOLDEN:age\tGOLDEN:sex\n"),
+        "{}",
+        dir.read("upload.tsv")
+    );
     // Answers to texts come back from the platform too.
-    dir.ok(&["simulate", "c", "--annotators", "60", "--toloka-tsv", "results.tsv"]);
+    dir.ok(&[
+        "simulate",
+        "c",
+        "--annotators",
+        "60",
+        "--toloka-tsv",
+        "results.tsv",
+    ]);
     fs::remove_dir_all(dir.join("c/votes")).unwrap();
     dir.ok(&["votes", "import", "c", "results.tsv"]);
 }
@@ -145,9 +238,25 @@ fn texts_instead_of_pictures() {
 fn static_suites_hold_every_item_once_a_round_and_a_control_in_each() {
     let dir = Dir::new();
     dir.campaign(24, 16);
-    dir.edit("c/campaign.toml", "overlap = 3", "overlap = 3\nmixing = \"static\"");
-    run_all(&dir, &["age", "sex"], &["--ban-mae", "15", "--min-controls", "3"]);
-    dir.ok(&["pool", "export", "c", "--format", "csv", "--out", "suites.csv"]);
+    dir.edit(
+        "c/campaign.toml",
+        "overlap = 3",
+        "overlap = 3\nmixing = \"static\"",
+    );
+    run_all(
+        &dir,
+        &["age", "sex"],
+        &["--ban-mae", "15", "--min-controls", "3"],
+    );
+    dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "csv",
+        "--out",
+        "suites.csv",
+    ]);
     let roles = dir.roles("c");
     let mut shown: BTreeMap<String, usize> = BTreeMap::new();
     let mut controls: BTreeMap<String, usize> = BTreeMap::new();
@@ -158,9 +267,25 @@ fn static_suites_hold_every_item_once_a_round_and_a_control_in_each() {
             *shown.entry(row[2].clone()).or_default() += 1;
         }
     }
-    assert!(shown.len() == 24 && shown.values().all(|n| *n == 3), "{shown:?}");
-    assert!(controls.len() == 24 && controls.values().all(|n| *n == 1), "{controls:?}");
-    let suites = dir.ok(&["pool", "export", "c", "--format", "toloka-suites", "--pool-id", "7", "--out", "suites.json"]);
+    assert!(
+        shown.len() == 24 && shown.values().all(|n| *n == 3),
+        "{shown:?}"
+    );
+    assert!(
+        controls.len() == 24 && controls.values().all(|n| *n == 1),
+        "{controls:?}"
+    );
+    let suites = dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "toloka-suites",
+        "--pool-id",
+        "7",
+        "--out",
+        "suites.json",
+    ]);
     assert_eq!(suites, "");
     let suites: serde_json::Value = serde_json::from_str(&dir.read("suites.json")).unwrap();
     assert_eq!(suites.as_array().unwrap().len(), 24);

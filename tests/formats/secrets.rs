@@ -16,14 +16,23 @@ fn holds_the_seed(bytes: &[u8]) -> bool {
         &SEED.to_le_bytes(),
         &SEED.to_be_bytes(),
     ];
-    spellings.iter().any(|s| bytes.windows(s.len()).any(|w| w == *s))
+    spellings
+        .iter()
+        .any(|s| bytes.windows(s.len()).any(|w| w == *s))
 }
 
 fn everything() -> Dir {
     let dir = Dir::new();
     dir.campaign(12, 8);
     dir.ok(&["pool", "build", "c"]);
-    dir.ok(&["simulate", "c", "--annotators", "40", "--toloka-tsv", "results.tsv"]);
+    dir.ok(&[
+        "simulate",
+        "c",
+        "--annotators",
+        "40",
+        "--toloka-tsv",
+        "results.tsv",
+    ]);
     dir.ok(&["ban", "c", "--ban-mae", "3", "--min-controls", "1"]);
     dir.ok(&["aggregate", "c", "--out", "labels.csv"]);
     dir.ok(&["aggregate", "c", "--out", "labels.parquet"]);
@@ -31,8 +40,24 @@ fn everything() -> Dir {
     dir.ok(&["methods", "c", "--csv", "methods.csv"]);
     dir.ok(&["report", "c"]);
     dir.ok(&["votes", "export", "c", "--out", "votes.csv"]);
-    dir.ok(&["pool", "export", "c", "--format", "toloka-tsv", "--out", "upload.tsv"]);
-    dir.ok(&["pool", "export", "c", "--format", "toloka-json", "--out", "upload.json"]);
+    dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "toloka-tsv",
+        "--out",
+        "upload.tsv",
+    ]);
+    dir.ok(&[
+        "pool",
+        "export",
+        "c",
+        "--format",
+        "toloka-json",
+        "--out",
+        "upload.json",
+    ]);
     dir
 }
 
@@ -54,10 +79,18 @@ fn the_seed_stands_in_campaign_toml_and_in_provenance_and_nowhere_else() {
         looked_at += 1;
     }
     assert!(looked_at > 40);
-    let all = ["c/out/report.html", "c/out/bans.csv", "c/out/bans.toloka.json", "labels.csv", "labels.parquet"];
+    let all = [
+        "c/out/report.html",
+        "c/out/bans.csv",
+        "c/out/bans.toloka.json",
+        "labels.csv",
+        "labels.parquet",
+    ];
     assert!(all.iter().all(|f| dir.join(f).exists()));
     // The search finds it where it is.
-    assert!(holds_the_seed(&fs::read(dir.join("c/pool/provenance.json")).unwrap()));
+    assert!(holds_the_seed(
+        &fs::read(dir.join("c/pool/provenance.json")).unwrap()
+    ));
 }
 
 #[test]
@@ -70,7 +103,10 @@ fn what_annotators_see_tells_neither_roles_nor_ids_nor_paths() {
     assert!(names.is_sorted(), "the order is that of the names");
     for task in &tasks[1..] {
         assert!(task[0].len() == 24 && task[0].bytes().all(|b| b.is_ascii_hexdigit()));
-        assert_eq!((task[1].as_str(), task[2].as_str()), (format!("shown/{}.jpg", task[0]).as_str(), ""));
+        assert_eq!(
+            (task[1].as_str(), task[2].as_str()),
+            (format!("shown/{}.jpg", task[0]).as_str(), "")
+        );
     }
     // Controls are mixed among the items in name order, not all first or last.
     let order: Vec<bool> = names.iter().map(|n| roles[*n]).collect();
@@ -82,8 +118,19 @@ fn what_annotators_see_tells_neither_roles_nor_ids_nor_paths() {
         let meta = fs::metadata(&path).unwrap();
         assert_eq!(meta.modified().unwrap(), SystemTime::UNIX_EPOCH);
         let bytes = fs::read(&path).unwrap();
-        for word in [&b"Exif"[..], b"ICC_PROFILE", b"http://ns.adobe.com", b"photos", b"item", b"veche"] {
-            assert!(!bytes.windows(word.len()).any(|w| w == word), "{} holds {word:?}", path.display());
+        for word in [
+            &b"Exif"[..],
+            b"ICC_PROFILE",
+            b"http://ns.adobe.com",
+            b"photos",
+            b"item",
+            b"veche",
+        ] {
+            assert!(
+                !bytes.windows(word.len()).any(|w| w == word),
+                "{} holds {word:?}",
+                path.display()
+            );
         }
         sizes.insert(image::open(&path).unwrap().width());
     }
@@ -94,14 +141,20 @@ fn what_annotators_see_tells_neither_roles_nor_ids_nor_paths() {
     }
 }
 
-/// Real and control tasks are named by different keys: one picture under both roles has two names that do not match.
 #[test]
-fn the_name_of_a_task_does_not_follow_from_its_id() {
+fn the_names_of_tasks_depend_on_the_secret_alone_and_not_on_what_an_annotator_knows() {
     let dir = Dir::new();
     dir.campaign(6, 4);
     dir.ok(&["pool", "build", "c"]);
     let before = dir.roles("c");
-    dir.edit("c/campaign.toml", "8412097366150928731", "8412097366150928733");
+    dir.edit(
+        "c/campaign.toml",
+        "8412097366150928731",
+        "8412097366150928733",
+    );
     dir.ok(&["pool", "build", "c"]);
-    assert!(dir.roles("c").keys().all(|name| !before.contains_key(name)), "names depend on the secret");
+    assert!(
+        dir.roles("c").keys().all(|name| !before.contains_key(name)),
+        "names depend on the secret"
+    );
 }

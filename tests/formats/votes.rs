@@ -54,7 +54,12 @@ fn an_imported_table_is_exported_as_it_was() {
     assert_eq!(imported["simulated"], false);
     let expected: BTreeSet<Vec<String>> = delimited(HARD, b',')[1..]
         .iter()
-        .map(|row| row[..4].iter().map(|c| if c == "?" { String::new() } else { c.clone() }).collect())
+        .map(|row| {
+            row[..4]
+                .iter()
+                .map(|c| if c == "?" { String::new() } else { c.clone() })
+                .collect()
+        })
         .collect();
     assert_eq!(answers(&votes(&dir)), expected);
 }
@@ -78,7 +83,13 @@ fn every_form_comes_back_with_every_answer() {
 
 #[test]
 fn simulated_votes_come_back_and_stay_marked_where_the_form_has_room_for_it() {
-    for (file, form) in [("out.csv", "long"), ("out.tsv", "long"), ("out.parquet", "long"), ("out.csv", "crowd-kit"), ("out.csv", "wide")] {
+    for (file, form) in [
+        ("out.csv", "long"),
+        ("out.tsv", "long"),
+        ("out.parquet", "long"),
+        ("out.csv", "crowd-kit"),
+        ("out.csv", "wide"),
+    ] {
         let dir = simulated(12, 6);
         let before = votes(&dir);
         assert!(before.len() > 60);
@@ -86,7 +97,10 @@ fn simulated_votes_come_back_and_stay_marked_where_the_form_has_room_for_it() {
         assert_eq!(answers(&after), answers(&before), "{form} as {file}");
         if form == "long" {
             assert_eq!(after, before, "{form} as {file}");
-            assert_eq!(dir.json(&["aggregate", "c", "--out", "l.csv", "--json"])["simulated"], true);
+            assert_eq!(
+                dir.json(&["aggregate", "c", "--out", "l.csv", "--json"])["simulated"],
+                true
+            );
         }
     }
 }
@@ -96,15 +110,54 @@ fn the_columns_are_those_of_the_documentation() {
     let dir = simulated(6, 4);
     let header = |flags: &[&str], file: &str| {
         dir.ok(&[&["votes", "export", "c", "--out", file], flags].concat());
-        if file.ends_with("parquet") { parquet(&dir.join(file))[0].clone() } else { delimited(&dir.read(file), b',')[0].clone() }
+        if file.ends_with("parquet") {
+            parquet(&dir.join(file))[0].clone()
+        } else {
+            delimited(&dir.read(file), b',')[0].clone()
+        }
     };
-    let long = ["annotator", "item", "question", "answer", "seconds", "submitted", "assignment", "source"];
+    let long = [
+        "annotator",
+        "item",
+        "question",
+        "answer",
+        "seconds",
+        "submitted",
+        "assignment",
+        "source",
+    ];
     assert_eq!(header(&[], "l.csv"), long);
-    let with_truth = ["annotator", "item", "question", "answer", "truth", "seconds", "submitted", "assignment", "source"];
+    let with_truth = [
+        "annotator",
+        "item",
+        "question",
+        "answer",
+        "truth",
+        "seconds",
+        "submitted",
+        "assignment",
+        "source",
+    ];
     assert_eq!(header(&["--truth"], "t.csv"), with_truth);
-    assert_eq!(header(&["--form", "crowd-kit"], "k.csv"), ["worker", "task", "label", "question"]);
-    assert_eq!(header(&["--form", "wide"], "w.csv")[..4], ["annotator", "item", "age", "sex"]);
-    let typed = ["annotator", "item", "question", "number", "choice", "seconds", "submitted", "assignment", "source"];
+    assert_eq!(
+        header(&["--form", "crowd-kit"], "k.csv"),
+        ["worker", "task", "label", "question"]
+    );
+    assert_eq!(
+        header(&["--form", "wide"], "w.csv")[..4],
+        ["annotator", "item", "age", "sex"]
+    );
+    let typed = [
+        "annotator",
+        "item",
+        "question",
+        "number",
+        "choice",
+        "seconds",
+        "submitted",
+        "assignment",
+        "source",
+    ];
     assert_eq!(header(&[], "p.parquet"), typed);
 }
 
@@ -114,11 +167,17 @@ fn votes_exported_with_their_truths_are_a_table_that_scores_alike() {
     let dir = simulated(12, 8);
     dir.ok(&["votes", "export", "c", "--truth", "--out", "votes.csv"]);
     let scores = |from: &str| {
-        let mut rows: Vec<String> = dir.json(&["score", from, "--question", "age", "--json"])
+        let mut rows: Vec<String> = dir
+            .json(&["score", from, "--question", "age", "--json"])
             .as_array()
             .unwrap()
             .iter()
-            .map(|r| format!("{} {} {} {} {}", r["annotator"], r["n"], r["mae"], r["bias"], r["votes"]))
+            .map(|r| {
+                format!(
+                    "{} {} {} {} {}",
+                    r["annotator"], r["n"], r["mae"], r["bias"], r["votes"]
+                )
+            })
             .collect();
         rows.sort();
         rows
@@ -131,7 +190,14 @@ fn a_spreadsheet_does_not_run_what_it_is_given() {
     let dir = pool();
     dir.write("hard.csv", HARD);
     dir.ok(&["votes", "import", "c", "hard.csv"]);
-    dir.ok(&["votes", "export", "c", "--spreadsheet-safe", "--out", "safe.csv"]);
+    dir.ok(&[
+        "votes",
+        "export",
+        "c",
+        "--spreadsheet-safe",
+        "--out",
+        "safe.csv",
+    ]);
     for row in delimited(&dir.read("safe.csv"), b',') {
         for cell in row {
             assert!(!cell.starts_with(['=', '@']), "{cell}");
@@ -167,7 +233,10 @@ fn columns_are_found_by_every_usual_name() {
             .split_inclusive("\n]\n")
             .map(|list| serde_json::from_str(list).unwrap())
             .collect();
-        for row in said.iter_mut().flat_map(|list| list.as_array_mut().unwrap()) {
+        for row in said
+            .iter_mut()
+            .flat_map(|list| list.as_array_mut().unwrap())
+        {
             row.as_object_mut().unwrap().remove("question");
         }
         outputs.insert(serde_json::to_string(&said).unwrap());
@@ -176,10 +245,24 @@ fn columns_are_found_by_every_usual_name() {
     // The truth beside the votes says the same as a table of its own.
     let beside: String = rows
         .lines()
-        .map(|l| format!("{l},{}\n", if l.contains(",x,") { "31" } else if l.contains(",y,") { "48" } else { "" }))
+        .map(|l| {
+            format!(
+                "{l},{}\n",
+                if l.contains(",x,") {
+                    "31"
+                } else if l.contains(",y,") {
+                    "48"
+                } else {
+                    ""
+                }
+            )
+        })
         .collect();
     dir.write("votes.csv", format!("annotator,item,answer\n{rows}"));
-    dir.write("beside.csv", format!("annotator,item,answer,truth\n{beside}"));
+    dir.write(
+        "beside.csv",
+        format!("annotator,item,answer,truth\n{beside}"),
+    );
     assert_eq!(
         dir.ok(&["methods", "beside.csv", "--json"]),
         dir.ok(&["methods", "votes.csv", "--truth", "truth.csv", "--json"])
@@ -194,9 +277,21 @@ fn column_names_of_ones_own_are_mapped_in_campaign_toml() {
         "c/campaign.toml",
         format!("{text}\n[votes]\nannotator = \"who\"\nitem = \"photo\"\nanswers = {{ age = \"years old\", sex = \"m or f\" }}\n"),
     );
-    dir.write("own.csv", "photo,who,years old,m or f\nitem0,ann,30,female\nitem1,ann,?,male\nitem0,bob,33,\n");
+    dir.write(
+        "own.csv",
+        "photo,who,years old,m or f\nitem0,ann,30,female\nitem1,ann,?,male\nitem0,bob,33,\n",
+    );
     dir.ok(&["votes", "import", "c", "own.csv"]);
-    let expected = [["ann", "item0", "age", "30"], ["ann", "item0", "sex", "female"], ["ann", "item1", "age", ""], ["ann", "item1", "sex", "male"], ["bob", "item0", "age", "33"]];
-    let expected: BTreeSet<Vec<String>> = expected.iter().map(|r| r.map(str::to_owned).to_vec()).collect();
+    let expected = [
+        ["ann", "item0", "age", "30"],
+        ["ann", "item0", "sex", "female"],
+        ["ann", "item1", "age", ""],
+        ["ann", "item1", "sex", "male"],
+        ["bob", "item0", "age", "33"],
+    ];
+    let expected: BTreeSet<Vec<String>> = expected
+        .iter()
+        .map(|r| r.map(str::to_owned).to_vec())
+        .collect();
     assert_eq!(answers(&votes(&dir)), expected);
 }

@@ -1,16 +1,33 @@
 //! From votes for labels to one label per item: [`ChoiceMethod`], one file per formula.
 //!
-//! If an item is itself a control, the scores behind its weights are computed without it, always.
+//! If an item is itself a control, the scores behind its weights are computed without it, always. Methods that iterate look
+//! at votes alone, unless told to hold controls at their truth ([`ChoiceSettings::clamp_controls`]): then a control's label
+//! is its truth, and judging them takes folds ([`ChoiceMethod::needs_folds`]).
 
+mod chunks;
+mod closed;
 mod control_accuracy;
+mod control_log_odds;
+mod dawid_skene;
+mod em;
+mod glad;
+mod mace;
 mod majority;
+mod one_coin;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod reference;
 mod tally;
+mod wawa;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::em::Panel;
+use self::tally::lowest_of_most;
 use super::Convergence;
-use crate::error::check_truths;
+use crate::error::{check_setting, check_truths};
 use crate::scoring::Shrinkage;
 use crate::scoring::choice::ControlAnswers;
 use crate::{ChoiceVotes, Error};
@@ -21,8 +38,22 @@ use crate::{ChoiceVotes, Error};
 pub enum ChoiceMethod {
     /// The label most annotators chose.
     Majority,
+    /// Annotators weigh their agreement with the majority (crowd-kit's Wawa).
+    Wawa,
     /// Annotators weigh their accuracy on controls.
     ControlAccuracy,
+    /// Annotators weigh the log odds of their accuracy on controls (Nitzan and Paroush 1982).
+    ControlLogOdds,
+    /// One accuracy per annotator, learned from all votes (Zhang et al. 2016).
+    OneCoin,
+    /// A matrix of confusions per annotator, learned from all votes (Dawid and Skene 1979), as crowd-kit does it.
+    DawidSkene,
+    /// The same, each matrix pulled lightly towards that of all annotators, and until the likelihood settles.
+    DawidSkenePooled,
+    /// Annotators know the answer or follow a habit (Hovy et al. 2013).
+    Mace,
+    /// Annotators differ in ability and items in difficulty (Whitehill et al. 2009).
+    Glad,
 }
 
 /// Settings of all choice methods; each looks at its own.
@@ -32,6 +63,32 @@ pub struct ChoiceSettings {
     pub shrinkage: Shrinkage,
     /// Whether the result keeps the share of every label, not of the winner alone (8 bytes per item and label).
     pub distributions: bool,
+    /// `dawid-skene-pooled`: votes per true label by which an annotator's confusions are pulled towards those of all; 0 for none.
+    pub pooling: f64,
+    /// Methods that iterate: whether items of known truth are held at it while annotators are learned.
+    pub clamp_controls: bool,
+    /// Methods that iterate end when a pass gains less than this in log-likelihood per vote. At least 0.
+    pub tolerance: f64,
+    /// Methods that iterate stop after so many passes over the votes. At least 1.
+    pub max_passes: usize,
+}
+
+impl ChoiceSettings {
+    fn check(&self) -> Result<(), Error> {
+        self.shrinkage.check()?;
+        let positive = |x: f64| x.is_finite() && x >= 0.0;
+        let reason = "must be a number of votes, at least 0";
+        check_setting(positive(self.pooling), "pooling", self.pooling, reason)?;
+        let reason = "must be a number, at least 0";
+        check_setting(
+            positive(self.tolerance),
+            "tolerance",
+            self.tolerance,
+            reason,
+        )?;
+        let (passes, reason) = (self.max_passes, "must be at least 1");
+        check_setting(passes >= 1, "max_passes", passes as f64, reason)
+    }
 }
 
 impl Default for ChoiceSettings {
@@ -39,6 +96,10 @@ impl Default for ChoiceSettings {
         Self {
             shrinkage: Shrinkage::EmpiricalBayes,
             distributions: false,
+            pooling: 1.0,
+            clamp_controls: false,
+            tolerance: 1e-5,
+            max_passes: 100,
         }
     }
 }
@@ -48,7 +109,8 @@ impl Default for ChoiceSettings {
 pub struct ChoiceEstimate {
     /// Index of the label. Ties go to the lowest index.
     pub label: u32,
-    /// Share of the (weighted) votes for it, 0 to 1. A share and not yet a probability.
+    /// 0 to 1. `majority`, `wawa` and `control-accuracy`: the share of the (weighted) votes for it, not yet a probability. All
+    /// others: its posterior probability under the model.
     pub confidence: f64,
     /// Votes on the item.
     pub votes: u32,
@@ -63,7 +125,7 @@ pub struct ChoiceResult {
     pub convergence: Convergence,
     /// Number of labels.
     pub n_labels: u32,
-    /// Share of every label, item by item (`n_labels` entries each; zeros for an item without votes), if asked for.
+    /// Share or probability of every label, item by item (`n_labels` entries each; zeros for an item without votes), if asked for.
     pub distributions: Option<Vec<f64>>,
 }
 
@@ -77,13 +139,30 @@ impl ChoiceResult {
 
 impl ChoiceMethod {
     /// All methods, simplest first.
-    pub const ALL: &'static [Self] = &[Self::Majority, Self::ControlAccuracy];
+    pub const ALL: &'static [Self] = &[
+        Self::Majority,
+        Self::Wawa,
+        Self::ControlAccuracy,
+        Self::ControlLogOdds,
+        Self::OneCoin,
+        Self::DawidSkene,
+        Self::DawidSkenePooled,
+        Self::Mace,
+        Self::Glad,
+    ];
 
     /// Its name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Majority => "majority",
+            Self::Wawa => "wawa",
             Self::ControlAccuracy => "control-accuracy",
+            Self::ControlLogOdds => "control-log-odds",
+            Self::OneCoin => "one-coin",
+            Self::DawidSkene => "dawid-skene",
+            Self::DawidSkenePooled => "dawid-skene-pooled",
+            Self::Mace => "mace",
+            Self::Glad => "glad",
         }
     }
 
@@ -102,18 +181,27 @@ impl ChoiceMethod {
 
     /// Whether it weighs annotators by their answers to controls, and so fails without any.
     pub fn needs_controls(self) -> bool {
-        matches!(self, Self::ControlAccuracy)
+        matches!(self, Self::ControlAccuracy | Self::ControlLogOdds)
     }
 
     /// Whether it is a formula, which leaves an item out of its own scores at no cost, and not an iteration.
     pub fn is_closed(self) -> bool {
-        true
+        matches!(
+            self,
+            Self::Majority | Self::Wawa | Self::ControlAccuracy | Self::ControlLogOdds
+        )
+    }
+
+    /// Whether an item's estimate depends on its own truth, so that judging it by that truth takes folds: only iterations
+    /// that clamp controls.
+    pub fn needs_folds(self, settings: &ChoiceSettings) -> bool {
+        !self.is_closed() && settings.clamp_controls
     }
 
     /// Estimates every item. `truth` has one entry per item and holds what the method may see; labels are `0..n_labels`.
     ///
     /// Items without votes get `None`. Linear in the votes; does not depend on their order, on the names of annotators or
-    /// on the number of threads. Errors if `truth` has another length, a vote or truth is no label, the shrinkage is out of
+    /// on the number of threads. Errors if `truth` has another length, a vote or truth is no label, a setting is out of
     /// range, or the method needs controls and none has a vote.
     pub fn estimate(
         self,
@@ -122,9 +210,29 @@ impl ChoiceMethod {
         n_labels: u32,
         settings: &ChoiceSettings,
     ) -> Result<ChoiceResult, Error> {
-        settings.shrinkage.check()?;
+        settings.check()?;
         check_truths(truth.len(), votes.n_items())?;
         check_labels(votes, truth, n_labels)?;
+        let iteration = match self {
+            Self::OneCoin => Some(one_coin::posteriors as Iteration),
+            Self::DawidSkene => Some(dawid_skene::posteriors as Iteration),
+            Self::DawidSkenePooled => Some(dawid_skene::pooled as Iteration),
+            Self::Mace => Some(mace::posteriors as Iteration),
+            _ => None,
+        };
+        if let Some(iteration) = iteration {
+            let panel = Panel::new(votes, truth, n_labels, settings);
+            return Ok(iterated(
+                votes,
+                n_labels,
+                settings,
+                iteration(&panel, settings),
+            ));
+        }
+        if self == Self::Glad {
+            let found = glad::posteriors(votes, truth, n_labels, settings);
+            return Ok(iterated(votes, n_labels, settings, found));
+        }
         let controls = ControlAnswers::of(votes, truth);
         if self.needs_controls() && controls.total.n == 0.0 {
             return Err(Error::NoControls {
@@ -133,90 +241,41 @@ impl ChoiceMethod {
         }
         Ok(self.closed(votes, truth, n_labels, settings, &controls))
     }
-
-    fn closed(
-        self,
-        votes: &ChoiceVotes,
-        truth: &[Option<u32>],
-        n_labels: u32,
-        settings: &ChoiceSettings,
-        controls: &ControlAnswers,
-    ) -> ChoiceResult {
-        let k = control_accuracy::k(&controls.groups, settings.shrinkage);
-        let by_annotator: Vec<f64> = controls
-            .annotators
-            .iter()
-            .map(|answers| control_accuracy::weight(answers, &controls.groups, k))
-            .collect();
-
-        let labels_per_item = n_labels as usize;
-        let estimate = |item: usize, scratch: &mut Scratch, shares: &mut [f64]| {
-            let (annotators, labels) = votes.item(item);
-            if labels.is_empty() {
-                return None;
-            }
-            let winner = match self {
-                Self::Majority => majority::estimate(labels, shares),
-                Self::ControlAccuracy => {
-                    scratch.weights.clear();
-                    match truth[item] {
-                        None => scratch
-                            .weights
-                            .extend(annotators.iter().map(|&u| by_annotator[u as usize])),
-                        Some(truth) => {
-                            scratch.answers.clear();
-                            let groups = controls.without(annotators, labels, truth, |answers| {
-                                scratch.answers.push(answers);
-                            });
-                            let k = control_accuracy::k(&groups, settings.shrinkage);
-                            let answers = scratch.answers.iter();
-                            scratch
-                                .weights
-                                .extend(answers.map(|a| control_accuracy::weight(a, &groups, k)));
-                        }
-                    }
-                    control_accuracy::estimate(labels, &scratch.weights, shares)
-                }
-            }?;
-            Some(ChoiceEstimate {
-                label: winner.label,
-                confidence: winner.share,
-                votes: labels.len() as u32,
-            })
-        };
-
-        let n_items = votes.n_items();
-        let mut estimates = vec![None; n_items];
-        let mut distributions = Vec::new();
-        if settings.distributions {
-            distributions = vec![0.0; n_items * labels_per_item];
-            estimates
-                .par_iter_mut()
-                .zip(distributions.par_chunks_mut(labels_per_item.max(1)))
-                .enumerate()
-                .for_each_init(Scratch::default, |scratch, (item, (slot, shares))| {
-                    *slot = estimate(item, scratch, shares);
-                });
-        } else {
-            estimates.par_iter_mut().enumerate().for_each_init(
-                || (Scratch::default(), vec![0.0; labels_per_item]),
-                |(scratch, shares), (item, slot)| *slot = estimate(item, scratch, shares),
-            );
-        }
-        ChoiceResult {
-            estimates,
-            convergence: Convergence::Closed,
-            n_labels,
-            distributions: settings.distributions.then_some(distributions),
-        }
-    }
 }
 
-/// Buffers of one thread.
-#[derive(Default)]
-struct Scratch {
-    answers: Vec<crate::scoring::choice::Answers>,
-    weights: Vec<f64>,
+/// A model for [`Panel::iterate`].
+type Iteration = fn(&Panel<'_>, &ChoiceSettings) -> (Vec<f64>, Convergence);
+
+/// The result of posteriors, `n_labels` per item.
+fn iterated(
+    votes: &ChoiceVotes,
+    n_labels: u32,
+    settings: &ChoiceSettings,
+    (posteriors, convergence): (Vec<f64>, Convergence),
+) -> ChoiceResult {
+    let estimate = |(item, shares): (usize, &[f64])| {
+        let n = votes.item(item).1.len();
+        let winner = lowest_of_most(shares).filter(|_| n > 0)?;
+        Some(ChoiceEstimate {
+            label: winner.label,
+            confidence: winner.share,
+            votes: n as u32,
+        })
+    };
+    let mut estimates = vec![None; votes.n_items()];
+    if n_labels > 0 {
+        posteriors
+            .par_chunks_exact(n_labels as usize)
+            .enumerate()
+            .map(estimate)
+            .collect_into_vec(&mut estimates);
+    }
+    ChoiceResult {
+        estimates,
+        convergence,
+        n_labels,
+        distributions: settings.distributions.then_some(posteriors),
+    }
 }
 
 impl std::fmt::Display for ChoiceMethod {

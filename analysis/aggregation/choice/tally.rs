@@ -27,6 +27,11 @@ pub(super) fn tally(
         return None;
     }
     shares.iter_mut().for_each(|share| *share /= total);
+    lowest_of_most(shares)
+}
+
+/// The label with the greatest of these shares; of several, the one with the lowest index. `None` without labels.
+pub(super) fn lowest_of_most(shares: &[f64]) -> Option<Winner> {
     let most = shares.iter().copied().fold(0.0, f64::max);
     let label = shares.iter().position(|&s| s >= most * (1.0 - TIE))?;
     Some(Winner {

@@ -2,8 +2,8 @@
 
 use image::RgbImage;
 use tiny_skia::{
-    Color, FillRule, GradientStop, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap,
-    Point, RadialGradient, Shader, SpreadMode, Stroke, Transform,
+    Color, FillRule, LineCap, LineJoin, Mask, Paint, Path, PathBuilder, Pixmap, Shader, Stroke,
+    Transform,
 };
 
 /// A colour, 0 to 255 each for red, green and blue.
@@ -22,7 +22,12 @@ pub(super) fn shade(ink: Ink, by: f32) -> Ink {
 
 fn colour(ink: Ink, alpha: f32) -> Color {
     let byte = |v: f32| v.round().clamp(0.0, 255.0) as u8;
-    Color::from_rgba8(byte(ink[0]), byte(ink[1]), byte(ink[2]), byte(alpha * 255.0))
+    Color::from_rgba8(
+        byte(ink[0]),
+        byte(ink[1]),
+        byte(ink[2]),
+        byte(alpha * 255.0),
+    )
 }
 
 /// A path through cubic curves: the first point, then triples of two handles and an end.
@@ -79,6 +84,9 @@ pub(super) fn oval(x: f32, y: f32, rx: f32, ry: f32) -> Option<Path> {
     PathBuilder::from_oval(rect)
 }
 
+/// How much larger than its 100 units the canvas shows its middle.
+const CLOSER: f32 = 1.15;
+
 /// What is drawn on.
 pub(super) struct Canvas {
     pixels: Pixmap,
@@ -91,22 +99,39 @@ impl Canvas {
     pub(super) fn new(size: u32, ground: Ink) -> Option<Self> {
         let mut pixels = Pixmap::new(size, size)?;
         pixels.fill(colour(ground, 1.0));
-        let by = size as f32 / 100.0;
+        // The figure is drawn a little small; the view is closer, around the middle of the face.
+        let by = CLOSER * size as f32 / 100.0;
+        let middle = size as f32 / 2.0;
+        let (tx, ty) = (middle - 50.0 * by, middle - 49.0 * by);
         Some(Self {
             pixels,
-            scale: Transform::from_scale(by, by),
+            scale: Transform::from_row(by, 0.0, 0.0, by, tx, ty),
             clip: None,
         })
     }
 
     /// Paints the inside of a path.
     pub(super) fn fill(&mut self, path: Option<Path>, ink: Ink, alpha: f32) {
-        self.paint(path, Shader::SolidColor(colour(ink, alpha)));
+        let Some(path) = path else { return };
+        let paint = Paint {
+            shader: Shader::SolidColor(colour(ink, alpha)),
+            ..Paint::default()
+        };
+        self.pixels.fill_path(
+            &path,
+            &paint,
+            FillRule::Winding,
+            self.scale,
+            self.clip.as_ref(),
+        );
     }
 
     /// Paints along a path with a round pen `width` units wide.
     pub(super) fn line(&mut self, path: Option<Path>, width: f32, ink: Ink, alpha: f32) {
-        let Some(path) = path else { return };
+        // Wrinkles of the young and grey strands of the dark-haired: nothing to see, so nothing to do.
+        let Some(path) = path.filter(|_| alpha > 0.01) else {
+            return;
+        };
         let paint = Paint {
             shader: Shader::SolidColor(colour(ink, alpha)),
             ..Paint::default()
@@ -121,25 +146,36 @@ impl Canvas {
             .stroke_path(&path, &paint, &stroke, self.scale, self.clip.as_ref());
     }
 
-    /// A spot that is strongest in its middle and fades to nothing at its rim.
+    /// A spot that is strongest in its middle and fades evenly to nothing at its rim.
+    ///
+    /// Blended here, pixel by pixel: the gradients of tiny-skia took nine tenths of the time of a face.
     pub(super) fn glow(&mut self, (x, y): (f32, f32), (rx, ry): (f32, f32), ink: Ink, alpha: f32) {
-        // A round gradient, squeezed.
-        let squeeze = Transform::from_row(1.0, 0.0, 0.0, ry / rx, 0.0, y - y * ry / rx);
-        let shader = RadialGradient::new(
-            Point::from_xy(x, y),
-            0.0,
-            Point::from_xy(x, y),
-            rx,
-            vec![
-                GradientStop::new(0.0, colour(ink, alpha)),
-                GradientStop::new(0.5, colour(ink, alpha * 0.5)),
-                GradientStop::new(1.0, colour(ink, 0.0)),
-            ],
-            SpreadMode::Pad,
-            squeeze,
-        );
-        if let Some(shader) = shader {
-            self.paint(oval(x, y, rx, ry), shader);
+        if alpha <= 0.0 {
+            return;
+        }
+        let (by, size) = (self.scale.sx, self.pixels.width() as usize);
+        let (x, y) = (x * by + self.scale.tx, y * by + self.scale.ty);
+        let (rx, ry) = (rx * by, ry * by);
+        let pixel = |v: f32| (v.max(0.0) as usize).min(size);
+        let (left, right) = (pixel(x - rx), pixel(x + rx + 1.0));
+        let clip = self.clip.as_ref().map(Mask::data);
+        let data = self.pixels.data_mut();
+        for row in pixel(y - ry)..pixel(y + ry + 1.0) {
+            let down = ((row as f32 + 0.5 - y) / ry).powi(2);
+            for column in left..right {
+                let across = (column as f32 + 0.5 - x) / rx;
+                let square = across * across + down;
+                if square >= 1.0 {
+                    continue;
+                }
+                let at = row * size + column;
+                let shown = clip.map_or(1.0, |mask| f32::from(mask[at]) / 255.0);
+                let share = alpha * (1.0 - square.sqrt()) * shown;
+                for (value, target) in data[4 * at..4 * at + 3].iter_mut().zip(ink) {
+                    let before = f32::from(*value);
+                    *value = (before + (target - before) * share + 0.5) as u8;
+                }
+            }
         }
     }
 
@@ -150,21 +186,6 @@ impl Canvas {
             mask.fill_path(path, FillRule::Winding, true, self.scale);
             Some(mask)
         });
-    }
-
-    fn paint(&mut self, path: Option<Path>, shader: Shader<'_>) {
-        let Some(path) = path else { return };
-        let paint = Paint {
-            shader,
-            ..Paint::default()
-        };
-        self.pixels.fill_path(
-            &path,
-            &paint,
-            FillRule::Winding,
-            self.scale,
-            self.clip.as_ref(),
-        );
     }
 
     /// The finished picture.

@@ -26,19 +26,41 @@ pub(super) fn eyes(canvas: &mut Canvas, look: &Look) {
         );
         canvas.fill(eye.clone(), [252.0, 250.0, 246.0], 1.0);
         canvas.clip(eye.as_ref());
-        canvas.glow((centre, y - open), (w * 1.1, open * 0.9), [120.0, 104.0, 104.0], 0.5);
+        canvas.glow(
+            (centre, y - open),
+            (w * 1.1, open * 0.9),
+            [120.0, 104.0, 104.0],
+            0.5,
+        );
         let iris = w * (0.66 - 0.08 * look.grown);
         let iris_y = y - 0.1;
         canvas.fill(oval(centre, iris_y, iris, iris), shade(look.iris, 0.7), 1.0);
-        canvas.fill(oval(centre, iris_y + 0.15, iris * 0.82, iris * 0.82), look.iris, 1.0);
-        canvas.fill(oval(centre, iris_y, iris * 0.48, iris * 0.48), [24.0, 18.0, 18.0], 1.0);
         canvas.fill(
-            oval(centre - iris * 0.32, iris_y - iris * 0.36, iris * 0.24, iris * 0.24),
+            oval(centre, iris_y + 0.15, iris * 0.82, iris * 0.82),
+            look.iris,
+            1.0,
+        );
+        canvas.fill(
+            oval(centre, iris_y, iris * 0.48, iris * 0.48),
+            [24.0, 18.0, 18.0],
+            1.0,
+        );
+        canvas.fill(
+            oval(
+                centre - iris * 0.32,
+                iris_y - iris * 0.36,
+                iris * 0.24,
+                iris * 0.24,
+            ),
             [255.0; 3],
             0.95,
         );
         canvas.clip(None);
-        let lash = if look.female { 0.35 * ramp(look.seems, 10.0, 18.0) } else { 0.0 };
+        let lash = if look.female {
+            0.35 * ramp(look.seems, 10.0, 18.0)
+        } else {
+            0.0
+        };
         let lid = curve(inner, &[[above[0], above[1], outer]], false);
         canvas.line(lid, 0.62 + lash, LASH, 0.9);
         if lash > 0.05 {
@@ -58,7 +80,12 @@ pub(super) fn eyes(canvas: &mut Canvas, look: &Look) {
             ],
             false,
         );
-        canvas.line(fold, 0.4 + 0.35 * look.sag, look.crease(), 0.35 + 0.4 * look.sag);
+        canvas.line(
+            fold,
+            0.4 + 0.35 * look.sag,
+            look.crease(),
+            0.35 + 0.4 * look.sag,
+        );
     }
 }
 
@@ -114,8 +141,18 @@ pub(super) fn nose(canvas: &mut Canvas, look: &Look) {
         false,
     );
     canvas.line(flank, 1.1, dim, 0.12 + 0.28 * look.grown);
-    canvas.glow((49.6, ridge), (1.5, long * 0.5), [255.0, 248.0, 238.0], 0.4 * look.grown);
-    canvas.glow((50.0, y - 1.5), (w * 0.8, 1.9), mix(look.skin, [255.0, 246.0, 236.0], 0.7), 0.6);
+    canvas.glow(
+        (49.6, ridge),
+        (1.5, long * 0.5),
+        [255.0, 248.0, 238.0],
+        0.4 * look.grown,
+    );
+    canvas.glow(
+        (50.0, y - 1.5),
+        (w * 0.8, 1.9),
+        mix(look.skin, [255.0, 246.0, 236.0], 0.7),
+        0.6,
+    );
     canvas.glow((50.0, y + 0.9), (w * 1.25, 1.7), dim, 0.75);
     for side in [-1.0, 1.0] {
         let wing = curve(
@@ -133,7 +170,11 @@ pub(super) fn nose(canvas: &mut Canvas, look: &Look) {
     }
     let under = curve(
         (50.0 - w * 0.28, y + 0.6),
-        &[[(50.0 - w * 0.1, y + 0.95), (50.0 + w * 0.1, y + 0.95), (50.0 + w * 0.28, y + 0.6)]],
+        &[[
+            (50.0 - w * 0.1, y + 0.95),
+            (50.0 + w * 0.1, y + 0.95),
+            (50.0 + w * 0.28, y + 0.6),
+        ]],
         false,
     );
     canvas.line(under, 0.45, look.crease(), 0.5);
@@ -141,7 +182,11 @@ pub(super) fn nose(canvas: &mut Canvas, look: &Look) {
 
 pub(super) fn mouth(canvas: &mut Canvas, look: &Look) {
     let (w, y, lip, up) = (look.mouth_width, look.mouth_y, look.lip, look.smile);
-    let natural = mix(shade(look.skin, 0.82), [196.0, 72.0, 76.0], 0.42 - 0.12 * look.sag);
+    let natural = mix(
+        shade(look.skin, 0.82),
+        [196.0, 72.0, 76.0],
+        0.42 - 0.12 * look.sag,
+    );
     let ink = if look.lipstick {
         mix(natural, [186.0, 40.0, 62.0], 0.6)
     } else {
@@ -150,7 +195,10 @@ pub(super) fn mouth(canvas: &mut Canvas, look: &Look) {
     let (l, r) = ((50.0 - w, y - up * 0.75), (50.0 + w, y - up * 0.75));
     let gap = if look.teeth { 1.3 + 0.5 * up } else { 0.0 };
     // Where the lips meet, above and below.
-    let line_up = [(50.0 - w * 0.45, y + up * 0.35), (50.0 + w * 0.45, y + up * 0.35)];
+    let line_up = [
+        (50.0 - w * 0.45, y + up * 0.35),
+        (50.0 + w * 0.45, y + up * 0.35),
+    ];
     let line_low = [
         (50.0 - w * 0.5, y + up * 0.4 + gap * 1.3),
         (50.0 + w * 0.5, y + up * 0.4 + gap * 1.3),
@@ -158,8 +206,16 @@ pub(super) fn mouth(canvas: &mut Canvas, look: &Look) {
     let upper = curve(
         l,
         &[
-            [(50.0 - w * 0.6, y - lip * 0.6), (50.0 - w * 0.22, y - lip * 1.35), (50.0, y - lip * 0.85)],
-            [(50.0 + w * 0.22, y - lip * 1.35), (50.0 + w * 0.6, y - lip * 0.6), r],
+            [
+                (50.0 - w * 0.6, y - lip * 0.6),
+                (50.0 - w * 0.22, y - lip * 1.35),
+                (50.0, y - lip * 0.85),
+            ],
+            [
+                (50.0 + w * 0.22, y - lip * 1.35),
+                (50.0 + w * 0.6, y - lip * 0.6),
+                r,
+            ],
             [line_up[1], line_up[0], l],
         ],
         true,
@@ -176,9 +232,18 @@ pub(super) fn mouth(canvas: &mut Canvas, look: &Look) {
         ],
         true,
     );
-    canvas.glow((50.0, y + up * 0.4 + gap + lip * 1.7 + 1.2), (w * 0.7, 1.5), shade(look.skin, 0.7), 0.6);
+    canvas.glow(
+        (50.0, y + up * 0.4 + gap + lip * 1.7 + 1.2),
+        (w * 0.7, 1.5),
+        shade(look.skin, 0.7),
+        0.6,
+    );
     if look.teeth {
-        let inside = curve(l, &[[line_up[0], line_up[1], r], [line_low[1], line_low[0], l]], true);
+        let inside = curve(
+            l,
+            &[[line_up[0], line_up[1], r], [line_low[1], line_low[0], l]],
+            true,
+        );
         let ivory = mix([252.0, 250.0, 244.0], [232.0, 218.0, 186.0], look.sag);
         canvas.fill(inside.clone(), ivory, 1.0);
         canvas.clip(inside.as_ref());
@@ -196,7 +261,12 @@ pub(super) fn mouth(canvas: &mut Canvas, look: &Look) {
     }
     canvas.fill(upper, shade(ink, 0.92), 1.0);
     canvas.fill(lower, ink, 1.0);
-    canvas.glow((50.0, y + up * 0.4 + gap + lip * 0.75), (w * 0.42, lip * 0.5), [255.0, 236.0, 230.0], 0.4);
+    canvas.glow(
+        (50.0, y + up * 0.4 + gap + lip * 0.75),
+        (w * 0.42, lip * 0.5),
+        [255.0, 236.0, 230.0],
+        0.4,
+    );
     let meet = curve(l, &[[line_up[0], line_up[1], r]], false);
     canvas.line(meet, 0.5, shade(look.crease(), 0.6), 0.85);
     for side in [-1.0, 1.0] {
@@ -209,10 +279,18 @@ pub(super) fn glasses(canvas: &mut Canvas, look: &Look) {
     if !look.glasses {
         return;
     }
-    let frames = [[52.0, 44.0, 46.0], [120.0, 72.0, 48.0], [150.0, 146.0, 140.0], [66.0, 82.0, 118.0]];
+    let frames = [
+        [52.0, 44.0, 46.0],
+        [120.0, 72.0, 48.0],
+        [150.0, 146.0, 140.0],
+        [66.0, 82.0, 118.0],
+    ];
     let ink = frames[((look.chance[0] * 31.0) as usize) % frames.len()];
     let round = look.chance[1] < 0.5;
-    let (rx, ry) = (look.eye_width * 1.36, look.eye_width * if round { 1.3 } else { 1.08 });
+    let (rx, ry) = (
+        look.eye_width * 1.36,
+        look.eye_width * if round { 1.3 } else { 1.08 },
+    );
     let y = look.eye_y + 0.9;
     for side in [-1.0, 1.0] {
         let x = 50.0 + side * (look.eye_x + 0.2);
@@ -234,7 +312,10 @@ pub(super) fn glasses(canvas: &mut Canvas, look: &Look) {
         canvas.fill(rim.clone(), [235.0, 244.0, 250.0], 0.14);
         canvas.line(rim, 0.85, ink, 0.95);
         let arm = smooth(
-            &[(x + side * rx, y - 1.0), (50.0 + side * (look.cheek + 0.8), y - 1.8)],
+            &[
+                (x + side * rx, y - 1.0),
+                (50.0 + side * (look.cheek + 0.8), y - 1.8),
+            ],
             false,
         );
         canvas.line(arm, 0.9, ink, 0.95);
@@ -242,7 +323,11 @@ pub(super) fn glasses(canvas: &mut Canvas, look: &Look) {
     let inner = look.eye_x + 0.2 - rx;
     let bridge = curve(
         (50.0 - inner, y - 0.6),
-        &[[(50.0 - inner * 0.4, y - 2.0), (50.0 + inner * 0.4, y - 2.0), (50.0 + inner, y - 0.6)]],
+        &[[
+            (50.0 - inner * 0.4, y - 2.0),
+            (50.0 + inner * 0.4, y - 2.0),
+            (50.0 + inner, y - 0.6),
+        ]],
         false,
     );
     canvas.line(bridge, 0.85, ink, 0.95);

@@ -127,7 +127,11 @@ pub(super) fn behind(canvas: &mut Canvas, look: &Look) {
             canvas.fill(smooth(&mirrored(half, (0.0, top - t)), true), ink, 1.0);
         }
         Style::Curly if look.female => {
-            let low = if look.seems < 50.0 { look.chin - 1.0 } else { look.mouth_y - 4.0 };
+            let low = if look.seems < 50.0 {
+                look.chin - 1.0
+            } else {
+                look.mouth_y - 4.0
+            };
             for side in [-1.0, 1.0] {
                 for i in 0..7 {
                     let share = i as f32 / 6.0;
@@ -141,9 +145,17 @@ pub(super) fn behind(canvas: &mut Canvas, look: &Look) {
         Style::Bun => {
             let (x, y) = (50.0 + look.side * 1.2, top - t - 3.0);
             canvas.fill(oval(x, y, 7.4, 6.2), look.hair, 1.0);
-            canvas.fill(oval(x - 1.2, y - 1.2, 4.6, 3.6), shade(look.hair, 1.12), 0.5);
+            canvas.fill(
+                oval(x - 1.2, y - 1.2, 4.6, 3.6),
+                shade(look.hair, 1.12),
+                0.5,
+            );
             canvas.line(oval(x, y + 0.6, 5.4, 4.0), 0.5, shade(look.hair, 0.75), 0.5);
-            canvas.fill(oval(50.0, top + 0.35 * h, look.temple + 0.9, 0.34 * h), ink, 1.0);
+            canvas.fill(
+                oval(50.0, top + 0.35 * h, look.temple + 0.9, 0.34 * h),
+                ink,
+                1.0,
+            );
         }
         Style::Pigtails => {
             for side in [-1.0, 1.0] {
@@ -160,7 +172,14 @@ pub(super) fn behind(canvas: &mut Canvas, look: &Look) {
                     true,
                 );
                 canvas.fill(tail, look.hair, 1.0);
-                let strand = smooth(&[(x, y - 5.0), (x + side * 2.0, y + 1.0), (x + side * 1.4, y + 9.0)], false);
+                let strand = smooth(
+                    &[
+                        (x, y - 5.0),
+                        (x + side * 2.0, y + 1.0),
+                        (x + side * 1.4, y + 9.0),
+                    ],
+                    false,
+                );
                 canvas.line(strand, 0.7, shade(look.hair, 0.78), 0.6);
                 let tie = oval(x - side * 1.6, y - 5.6, 1.9, 1.9);
                 canvas.fill(tie, mix(look.shirt, [240.0, 90.0, 110.0], 0.5), 1.0);
@@ -232,7 +251,10 @@ fn strands(canvas: &mut Canvas, look: &Look, rim: &[Point; 11], line: &[Point; 1
         }
     }
     canvas.glow(
-        (50.0 - look.side * look.temple * 0.35, look.top + 0.05 * look.high()),
+        (
+            50.0 - look.side * look.temple * 0.35,
+            look.top + 0.05 * look.high(),
+        ),
         (look.temple * 0.7, 5.0),
         mix(look.hair, [255.0; 3], 0.6),
         0.28,
@@ -257,7 +279,12 @@ fn curls(canvas: &mut Canvas, look: &Look, rim: &[Point; 11]) {
                 ]],
                 false,
             );
-            canvas.line(curl, 0.5, shade(look.hair, if dice > 0.0 { 1.25 } else { 0.72 }), 0.5);
+            canvas.line(
+                curl,
+                0.5,
+                shade(look.hair, if dice > 0.0 { 1.25 } else { 0.72 }),
+                0.5,
+            );
         }
     }
 }
@@ -267,7 +294,11 @@ fn locks(canvas: &mut Canvas, look: &Look, t: f32) {
     let (w, c) = (look.temple, look.cheek);
     let y = |share: f32| look.top + share * look.high();
     let long = look.style == Style::Long;
-    let low = if long { look.shoulder_y + 11.0 } else { look.chin + 0.5 };
+    let low = if long {
+        look.shoulder_y + 11.0
+    } else {
+        look.chin + 0.5
+    };
     for side in [-1.0, 1.0] {
         let x = |out: f32| 50.0 + side * out;
         let tip = if long { c - 3.5 } else { c - 2.0 };
@@ -331,7 +362,10 @@ fn ring(canvas: &mut Canvas, look: &Look) {
         canvas.clip(patch.as_ref());
         for i in 0..3 {
             let out = 0.9 * i as f32 - 0.6;
-            let strand = smooth(&[(x(w + out - 0.6), y(0.24)), (x(w + out), look.eye_y)], false);
+            let strand = smooth(
+                &[(x(w + out - 0.6), y(0.24)), (x(w + out), look.eye_y)],
+                false,
+            );
             canvas.line(strand, 0.45, shade(look.hair, 0.75), 0.4);
         }
         canvas.clip(None);
@@ -346,7 +380,11 @@ fn ring(canvas: &mut Canvas, look: &Look) {
         for i in 0..4 {
             let at = y(0.02 + 0.022 * i as f32);
             let strand = smooth(
-                &[(50.0 - w * 0.72, at + 4.0), (50.0, at - 0.4), (50.0 + w * 0.72, at + 4.0)],
+                &[
+                    (50.0 - w * 0.72, at + 4.0),
+                    (50.0, at - 0.4),
+                    (50.0 + w * 0.72, at + 4.0),
+                ],
                 false,
             );
             canvas.line(strand, 0.35, look.hair, 0.5);
@@ -359,27 +397,37 @@ fn down(canvas: &mut Canvas, look: &Look) {
     let much = 0.3 + 0.5 * ramp(look.seems, 0.0, 1.5);
     canvas.clip(head::outline(look, 0.9).as_ref());
     let y = |share: f32| look.top + share * look.high();
-    canvas.glow((50.0, y(0.0)), (look.temple * 1.06, 0.2 * look.high()), look.hair, much);
+    canvas.glow(
+        (50.0, y(0.0)),
+        (look.temple * 1.06, 0.2 * look.high()),
+        look.hair,
+        much,
+    );
     canvas.clip(None);
-    for i in 0..9 {
-        let across = (i as f32 - 4.0) * 1.15;
-        let lean = look.side * 2.4 + across * 0.35;
-        let tuft = smooth(
+    // One lock that grows from a single place, as a drop that leans over.
+    for (i, wide) in [3.2, 2.2, 2.6].into_iter().enumerate() {
+        let lean = look.side * (1.2 + 2.2 * i as f32) - look.side * 1.6;
+        let tip = (50.0 + lean * 1.9, y(-0.09) + 1.1 * (i as f32 - 1.0).abs());
+        let lock = curve(
+            (50.0 - wide, y(0.065)),
             &[
-                (50.0 + across, y(0.06) + 0.04 * across * across),
-                (50.0 + across + lean * 0.3, y(0.02)),
-                (50.0 + across + lean, y(-0.045) + 0.06 * across * across),
+                [(50.0 - wide, y(0.02)), (50.0 + lean, y(-0.02)), tip],
+                [
+                    (50.0 + lean + wide * 0.6, y(0.0)),
+                    (50.0 + wide, y(0.03)),
+                    (50.0 + wide, y(0.065)),
+                ],
             ],
-            false,
+            true,
         );
-        canvas.line(tuft, 0.75, look.hair, much + 0.15);
+        canvas.fill(lock, look.hair, 0.35 + 0.6 * much);
     }
 }
 
 pub(super) fn beard(canvas: &mut Canvas, look: &Look) {
     let alpha = match look.beard {
         Beard::None => return,
-        Beard::Stubble => 0.24,
+        Beard::Stubble => 0.17,
         Beard::Moustache | Beard::Full => 1.0,
     };
     let ink = look.beard_ink;
@@ -406,12 +454,22 @@ pub(super) fn beard(canvas: &mut Canvas, look: &Look) {
         for i in -3_i32..=3 {
             let x = 50.0 + i as f32 * m * 0.26;
             let drop = 0.12 * (i * i) as f32;
-            let hair = smooth(&[(x, top + 0.5 + drop), (x + i as f32 * 0.25, lip_y - 0.3 + drop)], false);
+            let hair = smooth(
+                &[
+                    (x, top + 0.5 + drop),
+                    (x + i as f32 * 0.25, lip_y - 0.3 + drop),
+                ],
+                false,
+            );
             canvas.line(hair, 0.35, shade(ink, 0.75), 0.5);
         }
         return;
     }
-    let long = if look.beard == Beard::Full { 1.2 + 3.0 * look.chance[7] } else { 0.0 };
+    let long = if look.beard == Beard::Full {
+        1.2 + 3.0 * look.chance[7]
+    } else {
+        0.0
+    };
     let h = look.high();
     let jaw_y = look.top + 0.855 * h;
     let half = [
@@ -445,7 +503,10 @@ pub(super) fn beard(canvas: &mut Canvas, look: &Look) {
             let x = 50.0 + i as f32 * j / 7.5;
             let start = look.mouth_y + 2.8 - 0.14 * (i * i) as f32;
             let ink = shade(ink, if i % 2 == 0 { 1.18 } else { 0.76 });
-            let hair = smooth(&[(x, start), (50.0 + (x - 50.0) * 0.9, look.chin + long)], false);
+            let hair = smooth(
+                &[(x, start), (50.0 + (x - 50.0) * 0.9, look.chin + long)],
+                false,
+            );
             canvas.line(hair, 0.5, ink, 0.4);
         }
         canvas.clip(None);

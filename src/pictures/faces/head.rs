@@ -17,11 +17,27 @@ pub(super) fn body(canvas: &mut Canvas, look: &Look) {
     let torso = curve(
         (50.0 - n - 1.5, y),
         &[
-            [(50.0 - n - 5.0, y + 4.0), (50.0 - w, y + 3.0), (50.0 - w - 2.0, y + 15.0)],
-            [(50.0 - w - 3.0, y + 22.0), (50.0 - w - 3.0, 102.0), (50.0 - w - 3.0, 104.0)],
+            [
+                (50.0 - n - 5.0, y + 4.0),
+                (50.0 - w, y + 3.0),
+                (50.0 - w - 2.0, y + 15.0),
+            ],
+            [
+                (50.0 - w - 3.0, y + 22.0),
+                (50.0 - w - 3.0, 102.0),
+                (50.0 - w - 3.0, 104.0),
+            ],
             [(50.0, 104.0), (50.0, 104.0), (50.0 + w + 3.0, 104.0)],
-            [(50.0 + w + 3.0, 102.0), (50.0 + w + 3.0, y + 22.0), (50.0 + w + 2.0, y + 15.0)],
-            [(50.0 + w, y + 3.0), (50.0 + n + 5.0, y + 4.0), (50.0 + n + 1.5, y)],
+            [
+                (50.0 + w + 3.0, 102.0),
+                (50.0 + w + 3.0, y + 22.0),
+                (50.0 + w + 2.0, y + 15.0),
+            ],
+            [
+                (50.0 + w, y + 3.0),
+                (50.0 + n + 5.0, y + 4.0),
+                (50.0 + n + 1.5, y),
+            ],
         ],
         true,
     );
@@ -31,11 +47,19 @@ pub(super) fn body(canvas: &mut Canvas, look: &Look) {
         // Children's stripes.
         for i in 0..5 {
             let at = y + 6.0 + 6.5 * i as f32;
-            let stripe = smooth(&[(10.0, at + 2.0), (50.0, at + 5.0), (90.0, at + 2.0)], false);
+            let stripe = smooth(
+                &[(10.0, at + 2.0), (50.0, at + 5.0), (90.0, at + 2.0)],
+                false,
+            );
             canvas.line(stripe, 2.4, mix(look.shirt, [255.0; 3], 0.55), 1.0);
         }
     }
-    canvas.glow((50.0, y + 2.0), (n * 2.4, 9.0), shade(look.shirt, 0.55), 0.45);
+    canvas.glow(
+        (50.0, y + 2.0),
+        (n * 2.4, 9.0),
+        shade(look.shirt, 0.55),
+        0.45,
+    );
     canvas.clip(None);
 
     // Neck and what a collar leaves free of it.
@@ -43,22 +67,50 @@ pub(super) fn body(canvas: &mut Canvas, look: &Look) {
     let neck = curve(
         (50.0 - n, look.chin - 9.0),
         &[
-            [(50.0 - n, y - 3.0), (50.0 - n, y - 2.0), (50.0 - n - 2.2, y + 0.6)],
-            [(50.0 - n * 0.6, y + deep), (50.0 - n * 0.35, y + deep + 0.6), (50.0, y + deep + 0.8)],
-            [(50.0 + n * 0.35, y + deep + 0.6), (50.0 + n * 0.6, y + deep), (50.0 + n + 2.2, y + 0.6)],
-            [(50.0 + n, y - 2.0), (50.0 + n, y - 3.0), (50.0 + n, look.chin - 9.0)],
+            [
+                (50.0 - n, y - 3.0),
+                (50.0 - n, y - 2.0),
+                (50.0 - n - 2.2, y + 0.6),
+            ],
+            [
+                (50.0 - n * 0.6, y + deep),
+                (50.0 - n * 0.35, y + deep + 0.6),
+                (50.0, y + deep + 0.8),
+            ],
+            [
+                (50.0 + n * 0.35, y + deep + 0.6),
+                (50.0 + n * 0.6, y + deep),
+                (50.0 + n + 2.2, y + 0.6),
+            ],
+            [
+                (50.0 + n, y - 2.0),
+                (50.0 + n, y - 3.0),
+                (50.0 + n, look.chin - 9.0),
+            ],
         ],
         true,
     );
     let skin = shade(look.skin, 0.93);
     canvas.fill(neck.clone(), skin, 1.0);
     canvas.clip(neck.as_ref());
-    canvas.glow((50.0, look.chin - 1.0), (look.jaw * 1.25, 8.5), shade(look.skin, 0.62), 0.75);
+    canvas.glow(
+        (50.0, look.chin - 1.0),
+        (look.jaw * 1.25, 8.5),
+        shade(look.skin, 0.62),
+        0.75,
+    );
     let folds = ramp(look.seems, 46.0, 80.0) * (0.4 + 0.6 * look.lines);
     for (i, at) in [(0, 0.35), (1, 0.62)] {
         let at = look.chin + (y - look.chin) * at + 0.8;
         let bend = 1.2 + 0.4 * i as f32;
-        let fold = smooth(&[(50.0 - n, at - 0.6), (50.0, at + bend), (50.0 + n, at - 0.6)], false);
+        let fold = smooth(
+            &[
+                (50.0 - n, at - 0.6),
+                (50.0, at + bend),
+                (50.0 + n, at - 0.6),
+            ],
+            false,
+        );
         canvas.line(fold, 0.45, look.crease(), 0.55 * folds);
     }
     for side in [-1.0, 1.0] {
@@ -90,8 +142,16 @@ pub(super) fn body(canvas: &mut Canvas, look: &Look) {
             let rim = curve(
                 (50.0 - n - 2.0, y + 0.4),
                 &[
-                    [(50.0 - n * 0.6, y + deep), (50.0 - n * 0.35, y + deep + 0.6), (50.0, y + deep + 0.8)],
-                    [(50.0 + n * 0.35, y + deep + 0.6), (50.0 + n * 0.6, y + deep), (50.0 + n + 2.0, y + 0.4)],
+                    [
+                        (50.0 - n * 0.6, y + deep),
+                        (50.0 - n * 0.35, y + deep + 0.6),
+                        (50.0, y + deep + 0.8),
+                    ],
+                    [
+                        (50.0 + n * 0.35, y + deep + 0.6),
+                        (50.0 + n * 0.6, y + deep),
+                        (50.0 + n + 2.0, y + 0.4),
+                    ],
                 ],
                 false,
             );
@@ -116,7 +176,12 @@ fn smooth_corner(points: &[(f32, f32)]) -> Option<Path> {
 /// The outline of the head without hair; `grow` units larger all round.
 pub(super) fn outline(look: &Look, grow: f32) -> Option<Path> {
     let (top, h) = (look.top - grow, look.high() + 2.0 * grow);
-    let (t, c, j, q) = (look.temple + grow, look.cheek + grow, look.jaw + grow, look.chin_width);
+    let (t, c, j, q) = (
+        look.temple + grow,
+        look.cheek + grow,
+        look.jaw + grow,
+        look.chin_width,
+    );
     let y = |share: f32| top + share * h;
     let x = |side: f32, w: f32| 50.0 + side * w;
     // Which way the outline runs at the jaw; old cheeks hang a little over it.
@@ -125,12 +190,32 @@ pub(super) fn outline(look: &Look, grow: f32) -> Option<Path> {
     curve(
         (50.0, top),
         &[
-            [(x(r, t * 0.62), top), (x(r, t), y(0.15)), (x(r, t), y(0.40))],
+            [
+                (x(r, t * 0.62), top),
+                (x(r, t), y(0.15)),
+                (x(r, t), y(0.40)),
+            ],
             [(x(r, t), y(0.50)), (x(r, c), y(0.52)), (x(r, c), y(0.61))],
-            [(x(r, c), y(0.71)), (x(r, j + dx), y(0.855) - dy), (x(r, j), y(0.855))],
-            [(x(r, j - dx), y(0.855) + dy), (x(r, q), y(1.0)), (50.0, y(1.0))],
-            [(x(l, q), y(1.0)), (x(l, j - dx), y(0.855) + dy), (x(l, j), y(0.855))],
-            [(x(l, j + dx), y(0.855) - dy), (x(l, c), y(0.71)), (x(l, c), y(0.61))],
+            [
+                (x(r, c), y(0.71)),
+                (x(r, j + dx), y(0.855) - dy),
+                (x(r, j), y(0.855)),
+            ],
+            [
+                (x(r, j - dx), y(0.855) + dy),
+                (x(r, q), y(1.0)),
+                (50.0, y(1.0)),
+            ],
+            [
+                (x(l, q), y(1.0)),
+                (x(l, j - dx), y(0.855) + dy),
+                (x(l, j), y(0.855)),
+            ],
+            [
+                (x(l, j + dx), y(0.855) - dy),
+                (x(l, c), y(0.71)),
+                (x(l, c), y(0.61)),
+            ],
             [(x(l, c), y(0.52)), (x(l, t), y(0.50)), (x(l, t), y(0.40))],
             [(x(l, t), y(0.15)), (x(l, t * 0.62), top), (50.0, top)],
         ],
@@ -143,7 +228,11 @@ pub(super) fn skull(canvas: &mut Canvas, look: &Look) {
     let ear_y = look.eye_y + look.ear * 0.72;
     for side in [-1.0, 1.0] {
         let x = 50.0 + side * (look.cheek + 0.6);
-        canvas.fill(oval(x, ear_y, look.ear * 0.52, look.ear), shade(look.skin, 0.95), 1.0);
+        canvas.fill(
+            oval(x, ear_y, look.ear * 0.52, look.ear),
+            shade(look.skin, 0.95),
+            1.0,
+        );
         let inner = oval(x + side * 0.3, ear_y, look.ear * 0.28, look.ear * 0.62);
         canvas.fill(inner, shade(look.skin, 0.8), 0.8);
     }
@@ -157,7 +246,12 @@ pub(super) fn skull(canvas: &mut Canvas, look: &Look) {
         canvas.glow((x, look.eye_y + 6.0), (7.5, 26.0), dim, 0.42);
     }
     canvas.glow((50.0, look.chin + 3.0), (look.jaw * 1.3, 7.0), dim, 0.5);
-    canvas.glow((50.0, look.top + look.high() * 0.24), (13.0, 10.0), [255.0, 250.0, 240.0], 0.20);
+    canvas.glow(
+        (50.0, look.top + look.high() * 0.24),
+        (13.0, 10.0),
+        [255.0, 250.0, 240.0],
+        0.20,
+    );
     let rosy = mix(look.skin, [224.0, 84.0, 74.0], 0.55);
     let blush = 0.62 - 0.38 * ramp(look.seems, 2.0, 22.0) + if look.lipstick { 0.1 } else { 0.0 };
     let cheek_y = look.nose_y + 0.3;
@@ -166,8 +260,18 @@ pub(super) fn skull(canvas: &mut Canvas, look: &Look) {
         canvas.glow((x, cheek_y), (6.6, 5.0), rosy, blush);
         // Baby fat and hollow cheeks.
         let hollow = ramp(look.seems, 58.0, 88.0) * 0.32;
-        canvas.glow((x + side * 2.2, look.mouth_y - 2.0), (4.0, 8.0), dim, hollow);
-        canvas.glow((x, look.eye_y - 3.0), (6.5, 5.0), dim, 0.16 + 0.14 * look.sag);
+        canvas.glow(
+            (x + side * 2.2, look.mouth_y - 2.0),
+            (4.0, 8.0),
+            dim,
+            hollow,
+        );
+        canvas.glow(
+            (x, look.eye_y - 3.0),
+            (6.5, 5.0),
+            dim,
+            0.16 + 0.14 * look.sag,
+        );
     }
     canvas.clip(None);
 }

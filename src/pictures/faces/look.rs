@@ -170,11 +170,16 @@ impl Look {
         let man = if female { 0.0 } else { ramp(seems, 11.0, 19.0) };
         let woman = if female { ramp(seems, 11.0, 18.0) } else { 0.0 };
         let old = ramp(clock(2), 35.0, 88.0);
-        let lines = (ramp(clock(3), 24.0, 84.0) * 0.75 + ramp(clock(3), 30.0, 60.0) * 0.25).min(1.0);
+        let lines =
+            (ramp(clock(3), 24.0, 84.0) * 0.75 + ramp(clock(3), 30.0, 60.0) * 0.25).min(1.0);
         let sag = ramp(clock(4), 34.0, 86.0);
         let dyed = female && chance[0] < 0.14 && seems < 74.0;
         let grey_clock = clock(5) + 7.0 * z[6] - if female { 3.0 } else { 0.0 };
-        let grey = if dyed { 0.0 } else { ramp(grey_clock, 33.0, 72.0) };
+        let grey = if dyed {
+            0.0
+        } else {
+            ramp(grey_clock, 33.0, 72.0)
+        };
         // Half of the men go bald, some early.
         let bald = if female {
             0.12 * old
@@ -188,7 +193,11 @@ impl Look {
         let skin = SKINS[skin_index];
         // Dark skin with dark hair; which of them does not depend on age or sex.
         let hair = HAIRS[index(pick[1], if skin_index > 4 { 2 } else { HAIRS.len() })];
-        let white = mix([176.0, 176.0, 180.0], [236.0, 236.0, 236.0], ramp(grey_clock, 55.0, 85.0));
+        let white = mix(
+            [176.0, 176.0, 180.0],
+            [236.0, 236.0, 236.0],
+            ramp(grey_clock, 55.0, 85.0),
+        );
         let hair_now = mix(hair, white, grey * 0.94);
 
         let high = between(43.0, 48.0, grown) + 0.8 * z[8];
@@ -206,13 +215,18 @@ impl Look {
             skin,
             hair: hair_now,
             brow_ink: mix(mix(hair, [40.0, 30.0, 26.0], 0.25), white, grey * 0.7),
-            beard_ink: mix(mix(hair, [40.0, 30.0, 26.0], 0.15), white, (grey * 1.25).min(0.95)),
+            beard_ink: mix(
+                mix(hair, [40.0, 30.0, 26.0], 0.15),
+                white,
+                (grey * 1.25).min(0.95),
+            ),
             iris: EYES[index(pick[2], if skin_index > 4 { 2 } else { EYES.len() })],
             shirt: SHIRTS[index(pick[3], SHIRTS.len())],
             ground: GROUNDS[index(pick[4], GROUNDS.len())],
             style: style(female, seems, bald, pick[5]),
             beard: beard(female, seems, pick[6]),
-            glasses: pick[7] < 0.03 + 0.11 * ramp(seems, 6.0, 20.0) + 0.34 * ramp(seems, 38.0, 70.0),
+            glasses: pick[7]
+                < 0.03 + 0.11 * ramp(seems, 6.0, 20.0) + 0.34 * ramp(seems, 38.0, 70.0),
             collar: index(chance[2], 3),
             lipstick: female && seems > 17.0 && chance[3] < 0.45,
             grey,
@@ -223,7 +237,8 @@ impl Look {
             chin,
             temple: wide * (between(22.0, 17.6, grown)),
             cheek,
-            jaw: wide * (between(17.0, 12.4, grown) + 2.1 * man - 0.2 * woman + 1.1 * sag + 0.5 * z[12]),
+            jaw: wide
+                * (between(17.0, 12.4, grown) + 2.1 * man - 0.2 * woman + 1.1 * sag + 0.5 * z[12]),
             chin_width: between(8.0, 5.2, grown) + 1.6 * man - 0.6 * woman,
             eye_y,
             eye_x: cheek * between(0.46, 0.44, grown) * (1.0 + 0.03 * z[13]),
@@ -260,7 +275,9 @@ impl Look {
 }
 
 fn style(female: bool, seems: f32, bald: f32, pick: f32) -> Style {
-    let of = |choices: &[Style]| choices[((pick * choices.len() as f32) as usize).min(choices.len() - 1)];
+    let of = |choices: &[Style]| {
+        choices[((pick * choices.len() as f32) as usize).min(choices.len() - 1)]
+    };
     match (female, seems) {
         (_, ..1.6) => Style::Down,
         (true, ..4.0) => of(&[Style::Fringe, Style::Pigtails, Style::Curly, Style::Fringe]),
@@ -272,8 +289,22 @@ fn style(female: bool, seems: f32, bald: f32, pick: f32) -> Style {
             Style::Curly,
             Style::Long,
         ]),
-        (true, ..50.0) => of(&[Style::Long, Style::Bob, Style::Bun, Style::Curly, Style::Long, Style::Bob]),
-        (true, _) => of(&[Style::Bob, Style::Curly, Style::Bun, Style::SidePart, Style::Curly, Style::Bob]),
+        (true, ..50.0) => of(&[
+            Style::Long,
+            Style::Bob,
+            Style::Bun,
+            Style::Curly,
+            Style::Long,
+            Style::Bob,
+        ]),
+        (true, _) => of(&[
+            Style::Bob,
+            Style::Curly,
+            Style::Bun,
+            Style::SidePart,
+            Style::Curly,
+            Style::Bob,
+        ]),
         (false, ..13.0) => of(&[Style::Fringe, Style::Short, Style::SidePart, Style::Curly]),
         (false, _) if bald > 0.62 => {
             if pick < 0.25 {

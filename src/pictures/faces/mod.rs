@@ -95,11 +95,14 @@ mod tests {
     #[test]
     fn signs_of_age_follow_the_years_on_average() {
         let mean = |age: f64, of: fn(&Look) -> f32| {
-            let sum: f32 = (0..400).map(|seed| of(&Look::new(age, seed % 2 == 0, seed))).sum();
+            let sum: f32 = (0..400)
+                .map(|seed| of(&Look::new(age, seed % 2 == 0, seed)))
+                .sum();
             sum / 400.0
         };
         let ages = [1.0, 4.0, 8.0, 13.0, 20.0, 35.0, 50.0, 65.0, 80.0];
-        let signs: [(fn(&Look) -> f32, f32); 6] = [
+        type Sign = fn(&Look) -> f32;
+        let signs: [(Sign, f32); 6] = [
             (|look| look.seems, 1.0),
             (|look| look.grown, 1.0),
             (|look| look.lines, 1.0),
@@ -110,7 +113,12 @@ mod tests {
         for (i, (sign, direction)) in signs.into_iter().enumerate() {
             for pair in ages.windows(2) {
                 let step = direction * (mean(pair[1], sign) - mean(pair[0], sign));
-                assert!(step > -0.02, "sign {i} from {} to {}: {step}", pair[0], pair[1]);
+                assert!(
+                    step > -0.02,
+                    "sign {i} from {} to {}: {step}",
+                    pair[0],
+                    pair[1]
+                );
             }
             let whole = direction * (mean(80.0, sign) - mean(1.0, sign));
             assert!(whole > 0.2, "sign {i}: {whole}");

@@ -10,7 +10,12 @@ pub(super) fn under(canvas: &mut Canvas, look: &Look) {
     for side in [-1.0, 1.0] {
         let x = 50.0 + side * look.eye_x;
         let y = look.eye_y + look.eye_width * 0.62 + 0.7;
-        canvas.glow((x - side * 0.5, y), (look.eye_width * 1.05, 2.3), dim, 0.12 + 0.5 * look.sag);
+        canvas.glow(
+            (x - side * 0.5, y),
+            (look.eye_width * 1.05, 2.3),
+            dim,
+            0.12 + 0.5 * look.sag,
+        );
     }
     let spots = ramp(look.seems, 60.0, 82.0);
     if spots > 0.05 {
@@ -24,7 +29,12 @@ pub(super) fn under(canvas: &mut Canvas, look: &Look) {
                 look.nose_y + 3.0 * dice
             };
             let size = 0.7 + 0.7 * dice;
-            canvas.glow((50.0 + across * 0.86, y), (size, size * 0.8), [120.0, 72.0, 48.0], 0.4 * spots);
+            canvas.glow(
+                (50.0 + across * 0.86, y),
+                (size, size * 0.8),
+                [120.0, 72.0, 48.0],
+                0.4 * spots,
+            );
         }
         canvas.clip(None);
     }
@@ -74,7 +84,10 @@ pub(super) fn over(canvas: &mut Canvas, look: &Look) {
                 &[
                     (corner, look.eye_y + 0.35 + slope * 0.9),
                     (corner + side * reach * 0.5, look.eye_y + 0.25 + slope * 1.6),
-                    (corner + side * reach * (0.75 + 0.25 * l), look.eye_y + 0.3 + slope * 2.7),
+                    (
+                        corner + side * reach * (0.75 + 0.25 * l),
+                        look.eye_y + 0.3 + slope * 2.7,
+                    ),
                 ],
                 false,
             );
@@ -83,10 +96,19 @@ pub(super) fn over(canvas: &mut Canvas, look: &Look) {
         // Bags under the eyes: one fold, then a second.
         let x = |out: f32| 50.0 + side * (look.eye_x + out * look.eye_width);
         for i in 0..2 {
-            let share = ramp(look.sag * 0.6 + l * 0.4, 0.12 + 0.3 * i as f32, 0.62 + 0.3 * i as f32);
+            let share = ramp(
+                look.sag * 0.6 + l * 0.4,
+                0.12 + 0.3 * i as f32,
+                0.62 + 0.3 * i as f32,
+            );
             let y = look.eye_y + look.eye_width * 0.62 + 0.9 + 1.3 * i as f32;
             let bag = smooth(
-                &[(x(-0.85), y - 0.9), (x(-0.35), y + 0.55), (x(0.35), y + 0.6), (x(0.95), y - 0.7)],
+                &[
+                    (x(-0.85), y - 0.9),
+                    (x(-0.35), y + 0.55),
+                    (x(0.35), y + 0.6),
+                    (x(0.95), y - 0.7),
+                ],
                 false,
             );
             canvas.line(bag, 0.32 + 0.25 * l, ink, 0.62 * share);
@@ -95,10 +117,19 @@ pub(super) fn over(canvas: &mut Canvas, look: &Look) {
         let smile_line = ramp(l, 0.0, 0.7) * 0.85 + 0.05 * look.grown;
         let fold = smooth(
             &[
-                (50.0 + side * (look.nose_width * 1.25 + 0.3), look.nose_y - 1.4),
-                (50.0 + side * (look.nose_width * 1.2 + 2.4), look.nose_y + 1.6),
+                (
+                    50.0 + side * (look.nose_width * 1.25 + 0.3),
+                    look.nose_y - 1.4,
+                ),
+                (
+                    50.0 + side * (look.nose_width * 1.2 + 2.4),
+                    look.nose_y + 1.6,
+                ),
                 (50.0 + side * (look.mouth_width + 1.9), look.mouth_y - 0.9),
-                (50.0 + side * (look.mouth_width + 1.7), look.mouth_y - 0.4 + 2.4 * l),
+                (
+                    50.0 + side * (look.mouth_width + 1.7),
+                    look.mouth_y - 0.4 + 2.4 * l,
+                ),
             ],
             false,
         );

@@ -595,12 +595,7 @@ fn whole_counts(votes: Vec<u64>, wanted: u64) -> Bins {
     if most > 200 {
         return Bins::whole(votes);
     }
-    Bins::new(
-        -0.5,
-        1.0,
-        most as usize + 2,
-        votes.into_iter().map(|n| n as f64),
-    )
+    Bins::new(-0.5, 1.0, most as usize + 2, votes.into_iter().map(|n| n as f64))
 }
 
 fn left_out(study: &Study, verdicts: &[Verdict], in_force: Policy) -> LeftOut {

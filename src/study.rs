@@ -433,18 +433,9 @@ impl Study {
     pub fn context(&self, rules: &[Rule]) -> Result<Context> {
         let mut context = self.plain_context();
         let mut histories = None;
-        for rule in rules
-            .iter()
-            .filter(|r| matches!(r, Rule::Sequential { .. }))
-        {
-            let Some(question) = rule.question(&context)? else {
-                continue;
-            };
-            let truths: Vec<f64> = self
-                .true_numbers(question as usize)
-                .into_iter()
-                .flatten()
-                .collect();
+        for rule in rules.iter().filter(|r| matches!(r, Rule::Sequential { .. })) {
+            let Some(question) = rule.question(&context)? else { continue };
+            let truths: Vec<f64> = self.true_numbers(question as usize).into_iter().flatten().collect();
             let histories = histories.get_or_insert_with(|| self.histories());
             if let Estimation::Estimated { tables, .. } =
                 estimate_tables(histories, question, &truths, &context)?

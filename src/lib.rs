@@ -16,5 +16,7 @@ pub mod problem;
 pub mod provenance;
 pub mod report;
 pub mod study;
+mod table_questions;
+pub mod tasks;
 
 pub use problem::{Problem, Result, problem};

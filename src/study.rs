@@ -1,7 +1,7 @@
 //! Votes with everything needed to judge them, whether they come from a campaign or from a plain table.
 
 use crate::{
-    Problem, Result,
+    Result,
     config::Project,
     files::{
         Duplicates, FileAnswer, ScaleHint, Skipped, VoteMapping, VoteOptions, VoteReader, VotesRead,
@@ -10,14 +10,17 @@ use crate::{
     problem,
     provenance::Provenance,
 };
+use crate::{
+    table_questions::{number_sequences, questions_of},
+    tasks::{TaskFinder, vote_files},
+};
 use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 use veche_analysis::{ChoiceVotes, NumberVotes};
 use veche_pools::{
-    Answer, ChoiceScale, NumberScale, Question, Scale,
+    Answer, Question, Scale,
     banning::{
         Context, Estimation, Given, History, Judged, Policy, Rule, Verdict, decide, estimate_tables,
     },
@@ -433,9 +436,18 @@ impl Study {
     pub fn context(&self, rules: &[Rule]) -> Result<Context> {
         let mut context = self.plain_context();
         let mut histories = None;
-        for rule in rules.iter().filter(|r| matches!(r, Rule::Sequential { .. })) {
-            let Some(question) = rule.question(&context)? else { continue };
-            let truths: Vec<f64> = self.true_numbers(question as usize).into_iter().flatten().collect();
+        for rule in rules
+            .iter()
+            .filter(|r| matches!(r, Rule::Sequential { .. }))
+        {
+            let Some(question) = rule.question(&context)? else {
+                continue;
+            };
+            let truths: Vec<f64> = self
+                .true_numbers(question as usize)
+                .into_iter()
+                .flatten()
+                .collect();
             let histories = histories.get_or_insert_with(|| self.histories());
             if let Estimation::Estimated { tables, .. } =
                 estimate_tables(histories, question, &truths, &context)?
@@ -471,143 +483,11 @@ impl Study {
     }
 }
 
-/// Vote files of a campaign, in name order.
-pub fn vote_files(dir: &Path) -> Result<Vec<PathBuf>> {
-    if !dir.is_dir() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(dir).map_err(|e| Problem::io("read the folder", dir, &e))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|e| e.ok().map(|e| e.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "parquet"))
-        .collect();
-    files.sort();
-    Ok(files)
-}
-
-/// Finds the task that a vote file means: by its opaque name, else by the owner's id where that is unambiguous.
-pub struct TaskFinder<'a> {
-    pool: &'a StoredPool,
-    by_id: HashMap<&'a str, Option<usize>>,
-}
-
-impl<'a> TaskFinder<'a> {
-    /// For the tasks of this pool.
-    pub fn new(pool: &'a StoredPool) -> Self {
-        let mut by_id = HashMap::with_capacity(pool.len());
-        for (task, id) in pool.items.iter().enumerate() {
-            by_id
-                .entry(id.as_str())
-                .and_modify(|t| *t = None)
-                .or_insert(Some(task));
-        }
-        Self { pool, by_id }
-    }
-
-    /// The task's index, or why there is none.
-    pub fn find(&self, name: &str) -> Result<usize, &'static str> {
-        if let Some(task) = name.parse().ok().and_then(|name| self.pool.find(name)) {
-            return Ok(task);
-        }
-        match self.by_id.get(name) {
-            Some(Some(task)) => Ok(*task),
-            Some(None) => Err("an item and a control have this id: votes must name the task"),
-            None => Err("a vote for an item that is not in the pool"),
-        }
-    }
-}
-
 fn answer_on(question: &Question, answer: FileAnswer<'_>) -> Option<Answer> {
     match (answer, &question.scale) {
         (FileAnswer::Unsure, _) => Some(Answer::Unsure),
         (FileAnswer::Number(value), Scale::Number(_)) => Some(Answer::Number(value)),
         (FileAnswer::Choice(label), Scale::Choice(scale)) => scale.index(label).map(Answer::Choice),
         _ => None,
-    }
-}
-
-/// The questions of a plain table: the scale is the range of the answers, or the set of labels.
-fn questions_of(read: &VotesRead, path: &Path) -> Result<Vec<Question>> {
-    let n = read.votes.questions().len();
-    let mut numbers: Vec<Option<(f64, f64)>> = vec![None; n];
-    let mut labels: Vec<std::collections::BTreeSet<&str>> =
-        vec![std::collections::BTreeSet::new(); n];
-    let votes = (0..read.votes.len()).map(|i| (read.votes.indices(i).2, read.votes.vote(i).answer));
-    for (question, answer) in votes.chain(read.votes.truths().map(|(_, q, a)| (q, a))) {
-        match answer {
-            FileAnswer::Number(v) => {
-                let (low, high) = numbers[question as usize].unwrap_or((v, v));
-                numbers[question as usize] = Some((low.min(v), high.max(v)));
-            }
-            FileAnswer::Choice(label) => {
-                labels[question as usize].insert(label);
-            }
-            FileAnswer::Unsure => {}
-        }
-    }
-    let mut questions = Vec::new();
-    for (q, name) in read.votes.questions().iter().enumerate() {
-        let scale = match (numbers[q], labels[q].is_empty()) {
-            (Some((low, high)), true) => {
-                // A range of its own width 0 (all answers equal) is still a range.
-                let max = if high > low { high } else { low + 1.0 };
-                Scale::Number(NumberScale {
-                    min: low,
-                    max,
-                    unit: String::new(),
-                    integer: false,
-                })
-            }
-            (None, false) => {
-                let mut labels: Vec<String> = labels[q].iter().map(|l| (*l).to_owned()).collect();
-                if labels.iter().all(|l| l.parse::<f64>().is_ok()) {
-                    labels.sort_by(|a, b| {
-                        a.parse::<f64>()
-                            .unwrap_or(0.0)
-                            .total_cmp(&b.parse::<f64>().unwrap_or(0.0))
-                    });
-                }
-                Scale::Choice(ChoiceScale { labels })
-            }
-            (None, true) => {
-                return problem("nobody answered anything")
-                    .file(path)
-                    .column(name)
-                    .fail();
-            }
-            (Some(_), false) => {
-                return problem("some answers are numbers and some are labels")
-                    .file(path)
-                    .column(name)
-                    .hint("say which with --scale number or --scale choice")
-                    .fail();
-            }
-        };
-        questions.push(Question {
-            name: name.to_owned(),
-            prompt: name.to_owned(),
-            scale,
-        });
-    }
-    Ok(questions)
-}
-
-/// Numbers each annotator's tasks in the order they were answered: by time where all their votes have one, else as the
-/// rows stand. Answers to several questions about one task share a number.
-fn number_sequences(votes: &mut [Cast], n_annotators: usize) {
-    let mut of: Vec<Vec<u32>> = vec![Vec::new(); n_annotators];
-    for (row, vote) in votes.iter().enumerate() {
-        of[vote.annotator as usize].push(row as u32);
-    }
-    for rows in &mut of {
-        if rows.iter().all(|&r| votes[r as usize].submitted.is_some()) {
-            rows.sort_by_key(|&r| (votes[r as usize].submitted, r));
-        }
-        let mut seen: HashMap<u32, u32> = HashMap::with_capacity(rows.len());
-        for &row in rows.iter() {
-            let next = seen.len() as u32;
-            let vote = &mut votes[row as usize];
-            vote.sequence = *seen.entry(vote.item).or_insert(next);
-        }
     }
 }

@@ -262,7 +262,7 @@ fn a_toloka_result_made_from_the_pool_comes_back_without_loss() {
     let page = dir.ok(&["report", "c"]);
     let html = fs::read_to_string(dir.join(page.trim())).unwrap();
     assert!(
-        html.matches("data:image/jpeg;base64,").count() >= 20,
+        html.matches(";base64,").count() >= 20,
         "the report shows the photos"
     );
     assert!(html.contains("SIMULATED"));

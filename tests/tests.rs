@@ -6,6 +6,8 @@
     missing_docs,
     unreachable_pub
 )]
+// The purity rules are for the libraries; tests meet the world.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod support;
 

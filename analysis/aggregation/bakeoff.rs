@@ -20,7 +20,7 @@ pub struct BakeoffSettings {
     pub level: f64,
     /// Bootstrap resamples of the items (above 20,000 items intervals are normal ones).
     pub resamples: usize,
-    /// Folds of items for methods that iterate (closed ones leave out one item at a time); at least 2.
+    /// Folds of items for methods that choose or learn on controls (closed ones leave out one item at a time); at least 2.
     pub folds: usize,
     /// Seed of the folds and of the bootstrap.
     pub seed: u64,
@@ -93,8 +93,8 @@ pub struct ChoiceRow {
 /// Compares numeric methods on the items with votes and a known truth that every method could estimate: one row per
 /// method, best MAE first (ties in the order given).
 ///
-/// Closed methods leave each item out of the scores behind its own weights; methods that iterate see the truth of the other
-/// folds only. Errors if there is no such item, a setting is out of range, or a method fails.
+/// Closed methods leave each item out of the scores behind its own weights, or look at no truth at all; methods that choose or
+/// learn on controls see the truths of the other folds only ([`NumberMethod::is_closed`]). Errors if there is no such item, a setting is out of range, or a method fails.
 pub fn numbers(
     votes: &NumberVotes,
     truth: &[Option<f64>],

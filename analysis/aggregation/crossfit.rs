@@ -50,25 +50,9 @@ pub(super) fn cross_fitted<V: Copy, T: Copy, E: Copy>(
         hidden().for_each(|item| visible[item] = None);
         let (estimates, convergence) = estimate(&visible)?;
         hidden().for_each(|item| run.estimates[item] = estimates[item]);
-        run.convergence = least_settled(run.convergence, convergence);
+        run.convergence = run.convergence.less_settled(convergence);
     }
     Ok(run)
-}
-
-fn least_settled(a: Convergence, b: Convergence) -> Convergence {
-    use Convergence::{Closed, Converged, Stopped};
-    match (a, b) {
-        (Closed, other) | (other, Closed) => other,
-        (Converged { passes: a }, Converged { passes: b }) => Converged { passes: a.max(b) },
-        (Stopped { change: x, .. }, Stopped { change: y, .. }) => {
-            if x >= y {
-                a
-            } else {
-                b
-            }
-        }
-        (stopped @ Stopped { .. }, _) | (_, stopped) => stopped,
-    }
 }
 
 /// Items with a known truth that all runs estimated.
@@ -131,9 +115,9 @@ mod tests {
             passes: 9,
             change: 0.1,
         };
-        assert_eq!(least_settled(Converged { passes: 2 }, stopped), stopped);
+        assert_eq!(Converged { passes: 2 }.less_settled(stopped), stopped);
         assert_eq!(
-            least_settled(Closed, Converged { passes: 2 }),
+            Closed.less_settled(Converged { passes: 2 }),
             Converged { passes: 2 }
         );
     }

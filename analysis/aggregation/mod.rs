@@ -32,3 +32,22 @@ pub enum Convergence {
         change: f64,
     },
 }
+
+impl Convergence {
+    /// The less settled of two ends.
+    pub(crate) fn less_settled(self, other: Self) -> Self {
+        use Convergence::{Closed, Converged, Stopped};
+        match (self, other) {
+            (Closed, other) | (other, Closed) => other,
+            (Converged { passes: a }, Converged { passes: b }) => Converged { passes: a.max(b) },
+            (Stopped { change: x, .. }, Stopped { change: y, .. }) => {
+                if x >= y {
+                    self
+                } else {
+                    other
+                }
+            }
+            (stopped @ Stopped { .. }, _) | (_, stopped) => stopped,
+        }
+    }
+}

@@ -83,6 +83,49 @@ impl Products {
     }
 }
 
+/// Sums over controls of their mean errors, for the bias that all annotators share.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct ItemMeans {
+    /// Number of controls with votes.
+    pub(crate) n: f64,
+    /// Σ of mean errors.
+    pub(crate) sum: f64,
+    /// Σ of their squares.
+    pub(crate) squares: f64,
+}
+
+impl ItemMeans {
+    fn of(item: &ErrorSums) -> Self {
+        let mean = item.signed / item.n.max(1.0);
+        Self {
+            n: f64::from(u8::from(item.n > 0.0)),
+            sum: mean,
+            squares: mean * mean,
+        }
+    }
+
+    fn add(&mut self, other: &Self, sign: f64) {
+        self.n += sign * other.n;
+        self.sum += sign * other.sum;
+        self.squares += sign * other.squares;
+    }
+
+    /// The common bias, drawn to 0 as far as it may be chance (positive-part James–Stein: factor `1 − se²/mean²`); 0 with
+    /// fewer than two controls.
+    pub(crate) fn common_bias(&self) -> f64 {
+        if self.n < 1.5 {
+            return 0.0;
+        }
+        let mean = self.sum / self.n;
+        let variance = (self.squares / self.n - mean * mean).max(0.0) / (self.n - 1.0);
+        // Sums from which an item was taken out carry rounding of about 1e-16 of their squares.
+        if mean * mean <= variance + 1e-12 * self.squares / self.n {
+            return 0.0;
+        }
+        mean * (1.0 - variance / (mean * mean))
+    }
+}
+
 /// All control errors in sums: per annotator, together, and of pairs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ControlErrors {
@@ -90,22 +133,31 @@ pub(crate) struct ControlErrors {
     pub(crate) annotators: Vec<ErrorSums>,
     /// All annotators' absolute errors, for the overall MAE and for shrinkage.
     pub(crate) groups: Groups,
+    /// All annotators' errors with their signs.
+    pub(crate) signed: Groups,
     /// All votes.
     pub(crate) total: ErrorSums,
     /// All pairs.
     pub(crate) products: Products,
+    /// Mean errors of items.
+    pub(crate) means: ItemMeans,
     /// Items with a known truth and at least one vote.
     pub(crate) items: usize,
 }
 
-/// What is left of the sums when one item is left out; the same fields.
-pub(crate) struct WithoutItem {
+/// Sums over all annotators, of all controls or of all but one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Totals {
     /// Absolute errors of all annotators.
     pub(crate) groups: Groups,
+    /// Errors of all annotators with their signs.
+    pub(crate) signed: Groups,
     /// All votes.
     pub(crate) total: ErrorSums,
     /// All pairs.
     pub(crate) products: Products,
+    /// Mean errors of items.
+    pub(crate) means: ItemMeans,
 }
 
 impl ControlErrors {
@@ -131,15 +183,17 @@ impl ControlErrors {
             all.total.add(&piece.total);
             all.products.sum += piece.products.sum;
             all.products.pairs += piece.products.pairs;
+            all.means.add(&piece.means, 1.0);
             all.items += piece.items;
         }
         for sums in &all.annotators {
             all.groups.add(sums.n, sums.absolute, sums.squares);
+            all.signed.add(sums.n, sums.signed, sums.squares);
         }
         all
     }
 
-    /// The sums over the items from `first` on, as many as there are truths; all but `groups`.
+    /// The sums over the items from `first` on, as many as there are truths; all but `groups` and `signed`.
     fn of_piece(votes: &NumberVotes, truth: &[Option<f64>], first: usize) -> Self {
         let mut all = Self {
             annotators: vec![ErrorSums::default(); votes.n_annotators()],
@@ -152,14 +206,28 @@ impl ControlErrors {
                 continue;
             }
             all.items += 1;
+            let mut item = ErrorSums::default();
             let products = each_annotator(annotators, values, truth, |annotator, sums| {
                 all.annotators[annotator].add(&sums);
                 all.total.add(&sums);
+                item.add(&sums);
             });
+            all.means.add(&ItemMeans::of(&item), 1.0);
             all.products.sum += products.sum;
             all.products.pairs += products.pairs;
         }
         all
+    }
+
+    /// The sums over all annotators.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            groups: self.groups,
+            signed: self.signed,
+            total: self.total,
+            products: self.products,
+            means: self.means,
+        }
     }
 
     /// The sums without one item, whose votes and truth are given; `each` gets, per vote in the given order, its
@@ -170,23 +238,30 @@ impl ControlErrors {
         values: &[f64],
         truth: f64,
         mut each: impl FnMut(ErrorSums),
-    ) -> WithoutItem {
-        let (mut groups, mut item) = (self.groups, ErrorSums::default());
+    ) -> Totals {
+        let (mut groups, mut signed) = (self.groups, self.signed);
+        let mut item = ErrorSums::default();
         let products = each_annotator(annotators, values, truth, |annotator, sums| {
             let all = &self.annotators[annotator];
             let rest = all.minus(&sums);
             groups.remove(all.n, all.absolute, all.squares);
             groups.add(rest.n, rest.absolute, rest.squares);
+            signed.remove(all.n, all.signed, all.squares);
+            signed.add(rest.n, rest.signed, rest.squares);
             item.add(&sums);
             // An annotator who voted twice on the item loses both votes.
             for _ in 0..sums.n as usize {
                 each(rest);
             }
         });
-        WithoutItem {
+        let mut means = self.means;
+        means.add(&ItemMeans::of(&item), -1.0);
+        Totals {
             groups,
+            signed,
             total: self.total.minus(&item),
             products: self.products.minus(&products),
+            means,
         }
     }
 }

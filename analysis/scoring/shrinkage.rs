@@ -88,15 +88,27 @@ impl Groups {
         }
     }
 
-    fn variance_ratio(&self) -> f64 {
-        if self.groups < 2.0 || self.n <= self.groups {
-            return f64::INFINITY;
+    /// Pooled variance within groups; `None` if no group has two values.
+    pub(crate) fn variance_within(&self) -> Option<f64> {
+        let rest = self.exact(self.squares - self.between);
+        (self.n > self.groups + 0.5).then(|| rest / (self.n - self.groups))
+    }
+
+    /// A difference of sums without what rounding alone leaves of it: sums that had values taken out differ in their last
+    /// bits from sums that never had them, and 0/0 must not be decided by these.
+    fn exact(&self, difference: f64) -> f64 {
+        if difference > 1e-12 * self.scale {
+            difference
+        } else {
+            0.0
         }
-        // Sums that had values taken out differ in their last bits from sums that never had them, and 0/0 must not be decided
-        // by these.
-        let exact = |x: f64| if x > 1e-12 * self.scale { x } else { 0.0 };
-        let within = exact(self.squares - self.between) / (self.n - self.groups);
-        let spread = exact(self.between - self.sum * self.sum / self.n) / (self.groups - 1.0);
+    }
+
+    fn variance_ratio(&self) -> f64 {
+        let Some(within) = self.variance_within().filter(|_| self.groups > 1.5) else {
+            return f64::INFINITY;
+        };
+        let spread = self.exact(self.between - self.sum * self.sum / self.n) / (self.groups - 1.0);
         // The average group size when sizes differ (Snedecor and Cochran).
         let size = (self.n - self.n_squared / self.n) / (self.groups - 1.0);
         let between = (spread - within) / size;

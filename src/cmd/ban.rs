@@ -58,7 +58,11 @@ pub fn run(args: &Args) -> Result<()> {
     let rules = args.rules.rules(&study)?;
     if let Some(file) = &args.rules_file {
         let (policy, other) = explain::read_rules(&study, file)?;
-        super::print(&explain::replay(&study, (study.policy(), &rules), (policy, &other))?);
+        super::print(&explain::replay(
+            &study,
+            (study.policy(), &rules),
+            (policy, &other),
+        )?);
         return Ok(());
     }
     if rules.is_empty() {
@@ -67,7 +71,12 @@ pub fn run(args: &Args) -> Result<()> {
             .fail();
     }
     if let Some(annotator) = &args.explain {
-        super::print(&explain::explain(&study, &rules, annotator, args.picture.as_deref())?);
+        super::print(&explain::explain(
+            &study,
+            &rules,
+            annotator,
+            args.picture.as_deref(),
+        )?);
         return Ok(());
     }
     let verdicts = study.verdicts(&rules)?;

@@ -17,9 +17,16 @@ use veche_pools::{
 };
 
 /// The path of every rule's statistic for one annotator, in words and, if asked for, as a picture.
-pub fn explain(study: &Study, rules: &[Rule], annotator: &str, picture: Option<&Path>) -> Result<String> {
+pub fn explain(
+    study: &Study,
+    rules: &[Rule],
+    annotator: &str,
+    picture: Option<&Path>,
+) -> Result<String> {
     let Some(who) = study.annotators.iter().position(|a| a == annotator) else {
-        return problem("no vote is by this annotator").value(annotator).fail();
+        return problem("no vote is by this annotator")
+            .value(annotator)
+            .fail();
     };
     let context = study.context(rules)?;
     let history = &study.histories()[who];
@@ -36,7 +43,11 @@ pub fn explain(study: &Study, rules: &[Rule], annotator: &str, picture: Option<&
         };
         let _ = writeln!(text, "rule {} {name}", path.rule);
         let (statistic, plain) = words(path.rule);
-        let mut rows = vec![["control", plain, statistic, "boundary", ""].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["control", plain, statistic, "boundary", ""]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
         let crossing = path.crossing();
         for at in 0..path.statistic.len() {
             rows.push(vec![
@@ -44,14 +55,23 @@ pub fn explain(study: &Study, rules: &[Rule], annotator: &str, picture: Option<&
                 format!("{:.2}", path.plain[at]),
                 format!("{:.2}", path.statistic[at]),
                 format!("{:.2}", path.boundary[at]),
-                if crossing == Some(at) { "banned here".into() } else { String::new() },
+                if crossing == Some(at) {
+                    "banned here".into()
+                } else {
+                    String::new()
+                },
             ]);
         }
         text += &super::table(&rows);
         let _ = match crossing {
             Some(at) => writeln!(text, "banned after {} controls or tasks\n", at + 1),
             None if (path.statistic.len() as u32) < path.minimum => {
-                writeln!(text, "not yet looked at: {} of the {} needed\n", path.statistic.len(), path.minimum)
+                writeln!(
+                    text,
+                    "not yet looked at: {} of the {} needed\n",
+                    path.statistic.len(),
+                    path.minimum
+                )
             }
             None => writeln!(text, "kept\n"),
         };
@@ -60,14 +80,28 @@ pub fn explain(study: &Study, rules: &[Rule], annotator: &str, picture: Option<&
             points: values
                 .iter()
                 .enumerate()
-                .map(|(at, &y)| LinePoint { x: (at + 1) as f64, y, band: None })
+                .map(|(at, &y)| LinePoint {
+                    x: (at + 1) as f64,
+                    y,
+                    band: None,
+                })
                 .collect(),
         };
         let line = Line {
             title: format!("{annotator}: {} {name}", path.rule),
             x: Axis::new("controls or tasks answered", ""),
-            y: Axis::new(statistic, if path.rule == RuleName::Sequential { String::new() } else { unit }),
-            series: vec![curve(statistic, &path.statistic), curve("boundary of a ban", &path.boundary)],
+            y: Axis::new(
+                statistic,
+                if path.rule == RuleName::Sequential {
+                    String::new()
+                } else {
+                    unit
+                },
+            ),
+            series: vec![
+                curve(statistic, &path.statistic),
+                curve("boundary of a ban", &path.boundary),
+            ],
             from_zero: false,
         };
         // The picture is of the rule that banned first, else of the first rule.
@@ -115,7 +149,8 @@ pub fn read_rules(study: &Study, file: &Path) -> Result<(Policy, Vec<Rule>)> {
             .hint("a file of rules has [[rule]] tables, as [[ban.rule]] in campaign.toml, and may say policy = \"…\"")
     })?;
     for rule in &read.rules {
-        rule.check(&study.plain_context()).map_err(|e| problem(e.to_string()).file(file))?;
+        rule.check(&study.plain_context())
+            .map_err(|e| problem(e.to_string()).file(file))?;
     }
     Ok((read.policy, read.rules))
 }
@@ -125,23 +160,50 @@ pub fn replay(study: &Study, own: (Policy, &[Rule]), other: (Policy, &[Rule])) -
     let verdicts = (study.verdicts(own.1)?, study.verdicts(other.1)?);
     let banned = |verdicts: &[Verdict]| -> BTreeSet<usize> {
         let is = |(_, v): &(usize, &Verdict)| matches!(v, Verdict::Banned { .. });
-        verdicts.iter().enumerate().filter(is).map(|(u, _)| u).collect()
+        verdicts
+            .iter()
+            .enumerate()
+            .filter(is)
+            .map(|(u, _)| u)
+            .collect()
     };
     let (before, after) = (banned(&verdicts.0), banned(&verdicts.1));
-    let mut rows = vec![["annotator", "now", "with these rules"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["annotator", "now", "with these rules"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for &u in before.union(&after) {
-        rows.push(vec![study.annotators[u].clone(), moment(&verdicts.0[u]), moment(&verdicts.1[u])]);
+        rows.push(vec![
+            study.annotators[u].clone(),
+            moment(&verdicts.0[u]),
+            moment(&verdicts.1[u]),
+        ]);
     }
-    let mut text = format!("{} annotators banned now, {} with these rules\n", before.len(), after.len());
+    let mut text = format!(
+        "{} annotators banned now, {} with these rules\n",
+        before.len(),
+        after.len()
+    );
     if rows.len() > 1 {
         text += &super::table(&rows);
     }
     let countings = [
-        Counting { policy: own.0, verdicts: &verdicts.0 },
-        Counting { policy: other.0, verdicts: &verdicts.1 },
+        Counting {
+            policy: own.0,
+            verdicts: &verdicts.0,
+        },
+        Counting {
+            policy: other.0,
+            verdicts: &verdicts.1,
+        },
     ];
     let left_out = countings.map(|c| c.left_out(study));
-    let _ = writeln!(text, "votes left out: {} now, {} with these rules", left_out[0], left_out[1]);
+    let _ = writeln!(
+        text,
+        "votes left out: {} now, {} with these rules",
+        left_out[0], left_out[1]
+    );
     for question in 0..study.questions.len() {
         let method = Method::of(study, question, None, settings(study))?;
         let name = &study.questions[question].name;
@@ -151,8 +213,18 @@ pub fn replay(study: &Study, own: (Policy, &[Rule]), other: (Policy, &[Rule])) -
             results.push(labels(study, question, method, counting)?);
             if study.truths[question].iter().any(Option::is_some) {
                 let only = [method.name().to_owned()];
-                let bakeoff = BakeoffSettings { resamples: 1, ..BakeoffSettings::default() };
-                let rows = bake_off(study, question, Some(&only), &settings(study), &bakeoff, counting)?;
+                let bakeoff = BakeoffSettings {
+                    resamples: 1,
+                    ..BakeoffSettings::default()
+                };
+                let rows = bake_off(
+                    study,
+                    question,
+                    Some(&only),
+                    &settings(study),
+                    &bakeoff,
+                    counting,
+                )?;
                 errors.push(match &rows {
                     Rows::Numbers(rows) => format!("MAE {:.3}", rows[0].mae),
                     Rows::Choices(rows) => format!("{:.2} % right", 100.0 * rows[0].accuracy),
@@ -160,7 +232,11 @@ pub fn replay(study: &Study, own: (Policy, &[Rule]), other: (Policy, &[Rule])) -
             }
         }
         if let [now, then] = &errors[..] {
-            let _ = writeln!(text, "{name}: {} on controls, {now} now, {then} with these rules", method.name());
+            let _ = writeln!(
+                text,
+                "{name}: {} on controls, {now} now, {then} with these rules",
+                method.name()
+            );
         }
         if let [a, b] = &results[..] {
             let _ = writeln!(text, "{name}: {}", difference(a, b));
@@ -171,7 +247,9 @@ pub fn replay(study: &Study, own: (Policy, &[Rule]), other: (Policy, &[Rule])) -
 
 fn moment(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Banned { rule, at_control, .. } => format!("{rule} after {at_control} controls"),
+        Verdict::Banned {
+            rule, at_control, ..
+        } => format!("{rule} after {at_control} controls"),
         Verdict::Kept => "kept".into(),
         Verdict::TooFew { have, need } => format!("too few controls ({have} of {need})"),
     }
@@ -181,15 +259,18 @@ fn difference(a: &Labels, b: &Labels) -> String {
     match (a, b) {
         (Labels::Numbers(a), Labels::Numbers(b)) => {
             let pairs = a.estimates.iter().zip(&b.estimates);
-            let moved: Vec<f64> =
-                pairs.filter_map(|(a, b)| Some((a.as_ref()?.value - b.as_ref()?.value).abs())).collect();
+            let moved: Vec<f64> = pairs
+                .filter_map(|(a, b)| Some((a.as_ref()?.value - b.as_ref()?.value).abs()))
+                .collect();
             let mean = moved.iter().sum::<f64>() / moved.len().max(1) as f64;
             let most = moved.iter().copied().fold(0.0, f64::max);
             format!("labels move by {mean:.3} on average, {most:.3} at most")
         }
         (Labels::Choices(a), Labels::Choices(b)) => {
             let pairs = a.estimates.iter().zip(&b.estimates);
-            let changed = pairs.filter(|(a, b)| a.map(|e| e.label) != b.map(|e| e.label)).count();
+            let changed = pairs
+                .filter(|(a, b)| a.map(|e| e.label) != b.map(|e| e.label))
+                .count();
             format!("{changed} of {} labels change", a.estimates.len())
         }
         _ => String::new(),

@@ -11,7 +11,7 @@ use crate::{
     pool::{StoredPool, StoredSuites, disk},
     problem,
     provenance::Provenance,
-    study::vote_files,
+    tasks::vote_files,
 };
 use std::{
     collections::BTreeSet,

@@ -11,7 +11,7 @@ use crate::{
     pool::StoredPool,
     problem,
     provenance::Provenance,
-    study::{TaskFinder, vote_files},
+    tasks::{TaskFinder, vote_files},
 };
 use std::{collections::BTreeMap, path::PathBuf};
 

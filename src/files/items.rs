@@ -1,6 +1,9 @@
 //! Items and controls from a folder of pictures or from a table in any column layout.
 
-use super::{Skipped, Table};
+use super::{
+    Skipped, Table,
+    columns::{Cell, preset_columns},
+};
 use crate::{
     Problem, Result,
     config::{BoxColumns, ControlsEntry, ItemsEntry, Preset},
@@ -158,56 +161,6 @@ pub fn read_controls(
     Ok(controls)
 }
 
-#[derive(Default)]
-struct PresetColumns {
-    path: Option<String>,
-    face: Option<BoxColumns>,
-    person: Option<BoxColumns>,
-    truth: BTreeMap<String, String>,
-    values: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-fn preset_columns(preset: Option<Preset>) -> PresetColumns {
-    let columns = |names: [&str; 4]| Some(names.map(str::to_owned));
-    let map = |pairs: &[(&str, &str)]| {
-        pairs
-            .iter()
-            .map(|&(a, b)| (a.to_owned(), b.to_owned()))
-            .collect()
-    };
-    let sexes: BTreeMap<String, String> = map(&[
-        ("M", "male"),
-        ("F", "female"),
-        ("m", "male"),
-        ("f", "female"),
-        ("0", "male"),
-        ("1", "female"),
-    ]);
-    let (path, face, person) = match preset {
-        None => return PresetColumns::default(),
-        Some(Preset::ImdbClean) => (
-            "filename",
-            columns(["x_min", "y_min", "x_max", "y_max"]),
-            None,
-        ),
-        Some(Preset::Mivolo) => (
-            "img_name",
-            columns(["face_x0", "face_y0", "face_x1", "face_y1"]),
-            columns(["person_x0", "person_y0", "person_x1", "person_y1"]),
-        ),
-    };
-    PresetColumns {
-        path: Some(path.to_owned()),
-        face,
-        person,
-        truth: map(&[("age", "age"), ("sex", "gender"), ("gender", "gender")]),
-        values: BTreeMap::from([
-            ("sex".to_owned(), sexes.clone()),
-            ("gender".to_owned(), sexes),
-        ]),
-    }
-}
-
 /// All pictures below a folder, in name order; the id is the path below the folder.
 fn read_folder(dir: &Path) -> Result<Items> {
     let mut found = Vec::new();
@@ -258,54 +211,6 @@ fn read_folder(dir: &Path) -> Result<Items> {
         rows,
         truths: Vec::new(),
     })
-}
-
-/// A column, or a template with columns in braces.
-enum Cell {
-    Column(usize),
-    Template(Vec<(String, Option<usize>)>),
-}
-
-impl Cell {
-    fn find(table: &Table, text: &str) -> Result<Self> {
-        if !text.contains('{') {
-            return Ok(Self::Column(table.column(text)?));
-        }
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, tail)) = after.split_once('}') else {
-                return problem("a { without its } in a path template")
-                    .value(text)
-                    .fail();
-            };
-            parts.push((before.to_owned(), Some(table.column(name)?)));
-            rest = tail;
-        }
-        parts.push((rest.to_owned(), None));
-        Ok(Self::Template(parts))
-    }
-
-    /// The text for one row; empty if any column it needs is.
-    fn text(&self, row: &super::Row<'_>) -> String {
-        match self {
-            Self::Column(c) => row.get(*c).trim().to_owned(),
-            Self::Template(parts) => {
-                let mut text = String::new();
-                for (before, column) in parts {
-                    text += before;
-                    if let Some(c) = column {
-                        let cell = row.get(*c).trim();
-                        if cell.is_empty() {
-                            return String::new();
-                        }
-                        text += cell;
-                    }
-                }
-                text
-            }
-        }
-    }
 }
 
 fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) -> Result<Items> {
@@ -494,7 +399,7 @@ fn read_row(
     [path, url, text, id]: [&Option<Cell>; 4],
     face: Option<[usize; 4]>,
     person: Option<[usize; 4]>,
-) -> Result<ReadRow, Problem> {
+) -> Result<ReadRow> {
     let cell = |c: &Option<Cell>| c.as_ref().map(|c| c.text(row)).filter(|t| !t.is_empty());
     let mut answers = vec![None; reading.questions.len()];
     let mut missing = Vec::new();
@@ -536,13 +441,13 @@ fn read_row(
     if let Some(&column) = missing.first()
         && !(reading.layout.partial && (known || reading.layout.simulated))
     {
-        return Err(problem("the truth is missing")
+        return problem("the truth is missing")
             .column(table.columns()[column].clone())
             .value(row.get(column))
             .hint(
                 "fill it in, leave the row out with --skip-bad-rows, or set partial = true under [controls] if it serves \
                  for the other questions",
-            ));
+            ).fail();
     }
     let (content, name) = if let Some(path) = cell(path) {
         (
@@ -551,15 +456,17 @@ fn read_row(
         )
     } else if let Some(url) = cell(url) {
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(problem("an address must begin with http:// or https://").value(url));
+            return problem("an address must begin with http:// or https://")
+                .value(url)
+                .fail();
         }
         (Content::Url(url.clone()), url)
     } else if let Some(text) = cell(text) {
         (Content::Text(text.clone()), text)
     } else {
-        return Err(problem("nothing to look at: path, url and text are empty"));
+        return problem("nothing to look at: path, url and text are empty").fail();
     };
-    let pixel_box = |columns: Option<[usize; 4]>| -> Result<Option<PixelBox>, Problem> {
+    let pixel_box = |columns: Option<[usize; 4]>| -> Result<Option<PixelBox>> {
         let Some(columns) = columns else {
             return Ok(None);
         };
@@ -579,12 +486,14 @@ fn read_row(
             return Ok(None);
         }
         let [x0, y0, x1, y1] = edges;
-        PixelBox::new(x0, y0, x1, y1).map(Some).ok_or_else(|| {
-            problem("a box without width or height")
+        match PixelBox::new(x0, y0, x1, y1) {
+            Some(pixel_box) => Ok(Some(pixel_box)),
+            None => problem("a box without width or height")
                 .column(table.columns()[columns[0]].clone())
                 .value(format!("{x0}, {y0}, {x1}, {y1}"))
                 .hint("edges are left, upper, right, lower in pixels; -1 in all four says missing")
-        })
+                .fail(),
+        }
     };
     let item = Item {
         id: cell(id).unwrap_or(name),

@@ -1,6 +1,7 @@
 //! Tables on disk: CSV, TSV and Parquet in, votes and Toloka files in and out, nothing ever half-written.
 
 pub mod atomic;
+mod columns;
 mod delimited;
 mod encoding;
 pub mod items;

@@ -1,8 +1,8 @@
 //! `veche pool build`: items and controls in, a pool directory out, all or nothing.
 
 use super::{
-    Duplicate, PoolSummary, RangeCount, SkippedReason, StoredPool, StoredSuites, disk,
-    pictures::{Job, Rendered, render_all},
+    PoolSummary, RangeCount, SkippedReason, StoredPool, StoredSuites, disk, pictures::Rendered,
+    stage::Stage,
 };
 use crate::{
     Problem, Result,
@@ -12,25 +12,16 @@ use crate::{
         items::{Items, read_controls, read_items},
         read_votes, replace_dir_atomically,
     },
-    pictures::{DecodeLimits, Fingerprint, RenderSpec, duplicates},
     problem,
     provenance::{Input, Provenance, write_json},
-    study::vote_files,
+    tasks::vote_files,
 };
 use indicatif::ProgressBar;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 use veche_pools::{
-    Content, Item, PixelBox, Role, TaskName,
-    controls::{Deck, Strata, choose_evenly},
-    generation::{
-        Naming,
-        names::{CONTROL, ITEM},
-        rounds, task_names,
-    },
+    Content, Item, Role, TaskName,
+    controls::{Deck, Strata},
+    generation::{Naming, rounds},
     random,
     secrecy::{Leak, leak},
 };
@@ -88,7 +79,7 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
             stage.choose_controls(&controls, &strata)?;
         let (items, item_pictures) = stage.show_items(items)?;
         let (items, item_pictures, left_out) =
-            stage.leave_out_copies(items, item_pictures, &controls, &control_pictures)?;
+            stage.leave_out_copies(&items, item_pictures, &controls, &control_pictures)?;
         let naming = Naming::new(project.campaign.seed, ids_of(&items), ids_of(&controls))?;
         keep_voted(&voted, &naming, options.orphan_votes)?;
         let pool = assemble(options.pictures, &items, &controls, &naming);
@@ -203,290 +194,8 @@ fn crop(project: &Project, items: &Items, controls: &Items) -> Result<Crop> {
     }
 }
 
-struct Stage<'a> {
-    project: &'a Project,
-    options: &'a Options<'a>,
-    /// The folder being filled.
-    dir: &'a Path,
-    crop: Crop,
-    skipped: Skipped,
-}
-
-impl Stage<'_> {
-    fn names(&self, role: &str, items: &[Item]) -> Vec<TaskName> {
-        task_names(
-            self.project.campaign.seed,
-            role,
-            items.iter().map(|i| i.id.as_str()),
-        )
-    }
-
-    /// The box whose surroundings are shown.
-    fn picked(&self, item: &Item) -> Option<PixelBox> {
-        match self.crop {
-            Crop::Face => item.face,
-            Crop::Person => item.person,
-            Crop::Auto | Crop::None => None,
-        }
-    }
-
-    fn shown(&self, name: TaskName) -> PathBuf {
-        self.dir.join(disk::SHOWN).join(format!("{name}.jpg"))
-    }
-
-    /// Renders pictures; `rows` are their rows in `source`, for problems. Bad ones become `None` if they may be skipped.
-    fn render(
-        &mut self,
-        what: &'static str,
-        source: &Path,
-        items: &[(&Item, u64)],
-    ) -> Result<Vec<Option<Rendered>>> {
-        let p = &self.project.campaign.pictures;
-        let spec = RenderSpec {
-            longest_side: p.longest_side,
-            quality: p.quality,
-            margin: p.margin,
-        };
-        let limits = DecodeLimits {
-            max_pixels: u64::from(p.max_megapixels) * 1_000_000,
-        };
-        let role = if what == "controls" { CONTROL } else { ITEM };
-        let names = task_names(
-            self.project.campaign.seed,
-            role,
-            items.iter().map(|(i, _)| i.id.as_str()),
-        );
-        let jobs: Vec<Job<'_>> = items
-            .iter()
-            .zip(names)
-            .map(|((i, _), name)| Job {
-                content: &i.content,
-                crop: self.picked(i),
-                out: self.shown(name),
-            })
-            .collect();
-        let bar = (self.options.progress)(jobs.len() as u64, what);
-        let rendered = render_all(&jobs, &spec, &limits, &bar)?;
-        bar.finish_and_clear();
-        let mut kept = Vec::with_capacity(rendered.len());
-        for (result, (_, row)) in rendered.into_iter().zip(items) {
-            kept.push(match result {
-                Ok(rendered) => Some(rendered),
-                Err(mut p) => {
-                    if source.is_file() {
-                        let picture = p.file.take().unwrap_or_default();
-                        p = Box::new(p.file(source).row(*row).value(picture));
-                    }
-                    if p.hint.is_none() {
-                        p.hint = Some(
-                            "replace the picture, or leave it out with --skip-bad-rows".into(),
-                        );
-                    }
-                    self.skipped.take(p)?;
-                    None
-                }
-            });
-        }
-        Ok(kept)
-    }
-
-    /// Chooses controls evenly and renders them. A bad picture is skipped and another control takes its place.
-    /// Returns the chosen ones, their strata, and what was rendered.
-    fn choose_controls(
-        &mut self,
-        all: &Items,
-        strata: &Strata,
-    ) -> Result<(Items, Vec<u32>, Vec<Rendered>)> {
-        let Some(entry) = &self.project.campaign.controls else {
-            return Ok((Items::default(), Vec::new(), Vec::new()));
-        };
-        let mut usable: Vec<u32> = (0..all.items.len() as u32).collect();
-        let mut done: BTreeMap<u32, Rendered> = BTreeMap::new();
-        let chosen = loop {
-            let mut dice = random::stream(self.project.campaign.seed, "choice of controls");
-            let of: Vec<u32> = usable.iter().map(|&c| strata.of[c as usize]).collect();
-            let mut chosen: Vec<u32> = choose_evenly(&of, entry.count, &mut dice)
-                .controls
-                .iter()
-                .map(|&at| usable[at as usize])
-                .collect();
-            chosen.sort_unstable();
-            if !self.options.pictures || is_text(all) {
-                break chosen;
-            }
-            let new: Vec<u32> = chosen
-                .iter()
-                .copied()
-                .filter(|c| !done.contains_key(c))
-                .collect();
-            let jobs: Vec<(&Item, u64)> = new
-                .iter()
-                .map(|&c| (&all.items[c as usize], all.rows[c as usize]))
-                .collect();
-            let rendered = self.render("controls", &entry.source, &jobs)?;
-            let bad: BTreeSet<u32> = new
-                .iter()
-                .zip(&rendered)
-                .filter(|(_, r)| r.is_none())
-                .map(|(&c, _)| c)
-                .collect();
-            done.extend(
-                new.iter()
-                    .copied()
-                    .zip(rendered)
-                    .filter_map(|(c, r)| Some((c, r?))),
-            );
-            if bad.is_empty() {
-                break chosen;
-            }
-            usable.retain(|c| !bad.contains(c));
-        };
-        for (&unused, _) in done
-            .iter()
-            .filter(|(c, _)| chosen.binary_search(c).is_err())
-        {
-            self.remove_shown(CONTROL, &all.items[unused as usize])?;
-        }
-        let of = chosen.iter().map(|&c| strata.of[c as usize]).collect();
-        let rendered: Vec<Rendered> = chosen.iter().filter_map(|c| done.remove(c)).collect();
-        let controls = rows(all, &chosen);
-        same_picture_twice(&controls, &rendered, &entry.source)?;
-        Ok((controls, of, rendered))
-    }
-
-    fn show_items(&mut self, items: Items) -> Result<(Items, Vec<Rendered>)> {
-        if !self.options.pictures || is_text(&items) {
-            return Ok((items, Vec::new()));
-        }
-        let jobs: Vec<(&Item, u64)> = items.items.iter().zip(items.rows.iter().copied()).collect();
-        let source = self.project.campaign.items.source.clone();
-        let rendered = self.render("items", &source, &jobs)?;
-        let good: Vec<u32> = (0..rendered.len() as u32)
-            .filter(|&i| rendered[i as usize].is_some())
-            .collect();
-        Ok((
-            rows(&items, &good),
-            rendered.into_iter().flatten().collect(),
-        ))
-    }
-
-    /// An item that is a control too would meet the annotator as both, and its answer is known.
-    fn leave_out_copies(
-        &mut self,
-        items: Items,
-        pictures: Vec<Rendered>,
-        controls: &Items,
-        control_pictures: &[Rendered],
-    ) -> Result<(Items, Vec<Rendered>, Vec<Duplicate>)> {
-        let mut left_out: BTreeMap<usize, (usize, bool)> = BTreeMap::new();
-        // The same file or text with the same box; what is encoded anew is found by its picture.
-        let key = |item: &Item| (item.content.clone(), self.picked(item).map(bits));
-        let known: BTreeMap<_, usize> = controls
-            .items
-            .iter()
-            .enumerate()
-            .map(|(at, c)| (key(c), at))
-            .collect();
-        for (at, item) in items.items.iter().enumerate() {
-            if let Some(&control) = known.get(&key(item)) {
-                left_out.insert(at, (control, true));
-            }
-        }
-        let print = |r: &Rendered| r.fingerprint.clone();
-        let prints: Vec<Fingerprint> = pictures.iter().map(print).collect();
-        let control_prints: Vec<Fingerprint> = control_pictures.iter().map(print).collect();
-        for found in duplicates(&prints, &control_prints) {
-            let (item, control) = (&pictures[found.item], &control_pictures[found.control]);
-            let exact = item.hash == control.hash && item.part == control.part;
-            left_out.entry(found.item).or_insert((found.control, exact));
-        }
-        let described = left_out
-            .iter()
-            .map(|(&item, &(control, exact))| Duplicate {
-                item: items.items[item].id.clone(),
-                control: controls.items[control].id.clone(),
-                exact,
-            })
-            .collect();
-        if !pictures.is_empty() {
-            for &item in left_out.keys() {
-                self.remove_shown(ITEM, &items.items[item])?;
-            }
-        }
-        let keep: Vec<u32> = (0..items.items.len() as u32)
-            .filter(|&i| !left_out.contains_key(&(i as usize)))
-            .collect();
-        if keep.is_empty() {
-            return problem("no items are left: every one is bad, or also a control")
-                .file(&self.project.campaign.items.source)
-                .hint("name other items, or see why these are bad without --skip-bad-rows")
-                .fail();
-        }
-        let pictures = pictures
-            .into_iter()
-            .enumerate()
-            .filter(|(at, _)| !left_out.contains_key(at))
-            .map(|(_, r)| r)
-            .collect();
-        Ok((rows(&items, &keep), pictures, described))
-    }
-
-    fn remove_shown(&self, role: &str, item: &Item) -> Result<()> {
-        for name in self.names(role, std::slice::from_ref(item)) {
-            let path = self.shown(name);
-            fs::remove_file(&path).map_err(|e| Problem::io("remove", &path, &e))?;
-        }
-        Ok(())
-    }
-}
-
-fn bits(b: PixelBox) -> [u64; 4] {
-    [b.x0, b.y0, b.x1, b.y1].map(f64::to_bits)
-}
-
 fn ids_of(items: &Items) -> impl Iterator<Item = &str> + Clone {
     items.items.iter().map(|i| i.id.as_str())
-}
-
-fn is_text(items: &Items) -> bool {
-    items
-        .items
-        .first()
-        .is_some_and(|i| matches!(i.content, Content::Text(_)))
-}
-
-/// Only these rows, in this order.
-fn rows(all: &Items, keep: &[u32]) -> Items {
-    let pick = |i: &u32| *i as usize;
-    Items {
-        items: keep.iter().map(|i| all.items[pick(i)].clone()).collect(),
-        rows: keep.iter().map(|i| all.rows[pick(i)]).collect(),
-        truths: keep
-            .iter()
-            .filter_map(|i| all.truths.get(pick(i)).cloned())
-            .collect(),
-    }
-}
-
-/// The same picture as two controls would be given twice to one annotator, maybe with two truths.
-fn same_picture_twice(controls: &Items, rendered: &[Rendered], source: &Path) -> Result<()> {
-    let mut seen: BTreeMap<_, usize> = BTreeMap::new();
-    for (at, picture) in rendered.iter().enumerate() {
-        let key = (picture.hash, picture.part);
-        if let Some(&first) = seen.get(&key) {
-            return problem("two controls show the same picture")
-                .file(source)
-                .row(controls.rows[at])
-                .value(&controls.items[at].id)
-                .hint(format!(
-                    "it is the picture of row {} too: delete one of the rows",
-                    controls.rows[first]
-                ))
-                .fail();
-        }
-        seen.insert(key, at);
-    }
-    Ok(())
 }
 
 fn assemble(pictures: bool, items: &Items, controls: &Items, naming: &Naming) -> StoredPool {
@@ -588,9 +297,12 @@ fn reasons(skipped: &Skipped) -> Vec<SkippedReason> {
         .collect()
 }
 
+/// A number that can be seen of a picture.
+type Feature = fn(&Rendered) -> f64;
+
 /// What an annotator sees of each picture beside its content, compared between the roles.
 fn visible_differences(items: &[Rendered], controls: &[Rendered]) -> Vec<Leak> {
-    let features: [(&str, fn(&Rendered) -> f64); 3] = [
+    let features: [(&str, Feature); 3] = [
         ("shape (width over height)", |r| r.aspect),
         ("size of the picture file", |r| r.shown_bytes),
         ("sharpness (how far the picture was enlarged)", |r| {

@@ -162,12 +162,7 @@ impl StoredPool {
 
     /// Reads a pool's folder.
     pub fn read(dir: &Path, questions: &[Question]) -> Result<Self> {
-        if !dir.join("tasks.parquet").is_file() {
-            return problem("there is no pool here")
-                .file(dir)
-                .hint("make it with `veche pool build`")
-                .fail();
-        }
+        check_there(dir)?;
         let tasks = read_parquet(&dir.join("tasks.parquet"))?;
         let path = dir.join("roles.parquet");
         let roles = read_parquet(&path)?;
@@ -371,8 +366,19 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame> {
     })
 }
 
+fn check_there(dir: &Path) -> Result<()> {
+    if dir.join("tasks.parquet").is_file() {
+        return Ok(());
+    }
+    problem("there is no pool here")
+        .file(dir)
+        .hint("make it with `veche pool build`")
+        .fail()
+}
+
 /// Reads a pool's `summary.json`.
 pub fn read_summary(dir: &Path) -> Result<PoolSummary> {
+    check_there(dir)?;
     let path = dir.join("summary.json");
     let text = fs::read_to_string(&path).map_err(|e| Problem::io("read", &path, &e))?;
     serde_json::from_str(&text).map_err(|e| {

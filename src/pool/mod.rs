@@ -4,6 +4,7 @@ pub mod build;
 pub mod disk;
 pub mod export;
 pub mod pictures;
+mod stage;
 
 pub use disk::{StoredPool, StoredSuites};
 

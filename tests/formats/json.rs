@@ -115,6 +115,7 @@ fn every_command_prints_the_documented_keys() {
         "cs5_high",
         "coverage",
         "coverage_nominal",
+        "interval_width",
         "n_items",
         "convergence",
         "simulated",
@@ -208,10 +209,13 @@ fn every_command_prints_the_documented_keys() {
 #[test]
 fn scores_have_the_documented_keys_and_none_for_who_answered_no_control() {
     let dir = simulated(12, 6);
-    let common = [
+    let keys = [
         "annotator",
         "question",
         "n",
+        "mae",
+        "bias",
+        "accuracy",
         "low",
         "high",
         "votes",
@@ -220,19 +224,17 @@ fn scores_have_the_documented_keys_and_none_for_who_answered_no_control() {
         "evidence",
         "simulated",
     ];
-    for (question, errors) in [("age", &["mae", "bias"][..]), ("sex", &["accuracy"])] {
+    for (question, given, absent) in [("age", "mae", "accuracy"), ("sex", "accuracy", "mae")] {
         let scores = dir.json(&["score", "c", "--question", question, "--json"]);
-        let rows = scores.as_array().unwrap();
-        let judged: Vec<Value> = rows
-            .iter()
-            .filter(|r| r["n"].as_u64().unwrap() > 0)
-            .cloned()
-            .collect();
-        has_keys(
-            &Value::Array(judged),
-            "`score`",
-            &[&common[..], errors].concat(),
-        );
+        has_keys(&scores, "`score`", &keys);
+        for row in scores.as_array().unwrap() {
+            assert_eq!(
+                row[given].is_number(),
+                row["n"].as_u64().unwrap() > 0,
+                "{row}"
+            );
+            assert!(row[absent].is_null(), "{row}");
+        }
     }
     dir.write(
         "votes.csv",
@@ -245,10 +247,13 @@ fn scores_have_the_documented_keys_and_none_for_who_answered_no_control() {
         .iter()
         .find(|r| r["annotator"] == "cat")
         .unwrap();
-    has_keys(cat, "`score`", &common);
-    assert_eq!(
-        (&cat["n"], &cat["votes"], &cat["low"]),
-        (&0.into(), &1.into(), &Value::Null)
+    has_keys(cat, "`score`", &keys);
+    assert_eq!((&cat["n"], &cat["votes"]), (&0.into(), &1.into()));
+    assert!(
+        ["mae", "bias", "accuracy", "low", "high"]
+            .iter()
+            .all(|k| cat[k].is_null()),
+        "{cat}"
     );
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Point {
     pub(crate) variance: f64,
     /// (Σw)²/Σw² of the weights of annotators; the number of votes where annotators are not told apart.
     pub(crate) effective_votes: f64,
+    /// Whether annotators' biases, with the one common to all, have been subtracted.
+    pub(crate) unbiased: bool,
 }
 
 impl Ballot<'_> {
@@ -67,6 +69,7 @@ impl Ballot<'_> {
             value: base + wv / w1,
             variance: variance / (w1 * w1),
             effective_votes: w1 * w1 / w2,
+            unbiased: false,
         }
     }
 
@@ -82,6 +85,7 @@ impl Ballot<'_> {
             value,
             variance: factor * n / (precision * precision),
             effective_votes: n,
+            unbiased: false,
         }
     }
 }

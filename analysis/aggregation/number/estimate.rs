@@ -2,83 +2,98 @@
 
 use rayon::prelude::*;
 
-use super::ballot::{Ballot, Point, Skill};
 use super::calibration::Calibration;
+use super::engine::Engine;
+use super::formula::{Crowd, Formula, Scratch};
+use super::hybrid::{Mix, SHARES};
+use super::learned::Learned;
+use super::model::Choice;
 use super::noise::{Evidence, Noise};
 use super::{
-    NumberEstimate, NumberMethod, NumberResult, NumberSettings, exp_mae, inverse_mae, iqm, mean,
-    median, mode, trimmed, winsorized,
+    NumberEstimate, NumberMethod, NumberResult, NumberSettings, auto, iqm, trimmed, winsorized,
 };
 use crate::NumberVotes;
 use crate::aggregation::Convergence;
 use crate::interval::normal_quantile;
-use crate::scoring::controls::ErrorSums;
 
 /// Items per piece of work. Pieces do not share results, so neither their size nor the number of threads shows.
 const ITEMS_PER_PIECE: usize = 4096;
 
-/// Buffers of one thread, so that no vote and no item allocates.
-#[derive(Default)]
-struct Scratch {
-    sums: Vec<ErrorSums>,
-    skills: Vec<Skill>,
-    sorted: Vec<f64>,
+/// The formula of a method that has nothing to choose or to learn.
+fn formula(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Option<Formula> {
+    Some(match method {
+        NumberMethod::Mean => Formula::Mean,
+        NumberMethod::Median => Formula::Median,
+        NumberMethod::Mode => Formula::Mode,
+        NumberMethod::Trimmed => {
+            Formula::Trimmed(settings.trim, trimmed::variance_factor(settings.trim / 2.0))
+        }
+        NumberMethod::Iqm => Formula::Iqm(trimmed::variance_factor(iqm::QUARTER)),
+        NumberMethod::Winsorized => {
+            let sd = noise.own.unwrap_or(0.0).sqrt();
+            Formula::Winsorized(settings.cap, winsorized::variance_factor(settings.cap / sd))
+        }
+        NumberMethod::ExpMae => Formula::ExpMae(settings.temperature),
+        NumberMethod::InverseMae => Formula::InverseMae(1),
+        NumberMethod::InverseMae2 => Formula::InverseMae(2),
+        NumberMethod::InverseMse => Formula::InverseMse,
+        NumberMethod::InverseMseUnbiased => Formula::Unbiased,
+        NumberMethod::InverseMseUnbiasedShared => Formula::UnbiasedShared,
+        NumberMethod::Huber => Formula::Huber,
+        NumberMethod::LfcN => Formula::LfcN,
+        NumberMethod::Catd => Formula::Catd,
+        NumberMethod::Crh => Formula::Crh,
+        NumberMethod::Gtm => Formula::Gtm,
+        NumberMethod::StudentT => Formula::StudentT,
+        NumberMethod::ExpMaeAuto
+        | NumberMethod::Hybrid
+        | NumberMethod::Learned
+        | NumberMethod::Auto => return None,
+    })
 }
 
-/// A method with what it needs beside the votes.
-struct Closed {
-    method: NumberMethod,
-    settings: NumberSettings,
-    /// Variance relative to the mean's, of the methods for which it does not depend on the number of votes.
-    factor: f64,
-}
-
-impl Closed {
-    fn new(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Self {
-        let factor = match method {
-            NumberMethod::Trimmed => trimmed::variance_factor(settings.trim / 2.0),
-            NumberMethod::Iqm => trimmed::variance_factor(iqm::QUARTER),
-            NumberMethod::Winsorized => {
-                winsorized::variance_factor(settings.cap / noise.own.unwrap_or(0.0).sqrt())
-            }
-            _ => 1.0,
-        };
-        Self {
-            method,
-            settings: *settings,
-            factor,
-        }
-    }
-
-    fn point(&self, ballot: &Ballot<'_>, sorted: &mut Vec<f64>) -> Point {
-        match self.method {
-            NumberMethod::Mean => mean::estimate(ballot),
-            NumberMethod::Median => median::estimate(ballot, sorted),
-            NumberMethod::Mode => mode::estimate(ballot, sorted),
-            NumberMethod::Trimmed => {
-                trimmed::estimate(ballot, self.settings.trim, self.factor, sorted)
-            }
-            NumberMethod::Winsorized => {
-                winsorized::estimate(ballot, self.settings.cap, self.factor, sorted)
-            }
-            NumberMethod::Iqm => iqm::estimate(ballot, self.factor, sorted),
-            NumberMethod::ExpMae => exp_mae::estimate(ballot, self.settings.temperature),
-            NumberMethod::InverseMae => inverse_mae::estimate(ballot, 1),
-            NumberMethod::InverseMae2 => inverse_mae::estimate(ballot, 2),
-        }
+/// All formulas a method may use.
+fn formulas(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Vec<Formula> {
+    match method {
+        NumberMethod::ExpMaeAuto => SHARES.map(Formula::Tempered).to_vec(),
+        NumberMethod::Hybrid => Mix::grid().map(Formula::Hybrid).collect(),
+        NumberMethod::Learned => Learned::formulas().chain([Formula::StudentT]).collect(),
+        NumberMethod::Auto => auto::candidates(),
+        _ => formula(method, settings, noise).into_iter().collect(),
     }
 }
 
-/// All items of a closed method. Settings and table have been checked.
-pub(super) fn closed(
+/// What a method makes of an engine: chosen and learned on all controls it may see.
+fn model(method: NumberMethod, engine: &Engine<'_>, formulas: &[Formula]) -> Choice {
+    match method {
+        NumberMethod::ExpMaeAuto => Choice::temperature(engine),
+        NumberMethod::Hybrid => Choice::hybrid(engine),
+        NumberMethod::Learned => Choice::learned(engine),
+        NumberMethod::Auto => Choice::auto(engine),
+        _ => Choice::one(formulas[0]),
+    }
+}
+
+/// How the slowest fit behind these formulas ended.
+fn convergence(crowd: &Crowd, formulas: &[Formula]) -> Convergence {
+    let fits = formulas.iter().filter_map(|f| crowd.fit(f));
+    fits.fold(Convergence::Closed, |all, fit| {
+        all.less_settled(fit.convergence)
+    })
+}
+
+/// All items by one method. Settings and table have been checked.
+pub(super) fn estimate(
     method: NumberMethod,
     votes: &NumberVotes,
     truth: &[Option<f64>],
     settings: &NumberSettings,
 ) -> NumberResult {
     let evidence = Evidence::of(votes, truth, settings.shrinkage);
-    let skills = evidence.skills();
-    let closed = Closed::new(method, settings, &evidence.noise);
+    let formulas = formulas(method, settings, &evidence.noise);
+    let engine = Engine::new(votes, truth, evidence, &formulas);
+    let model = model(method, &engine, &formulas);
+    let evidence = &engine.evidence;
     let quantile = normal_quantile(settings.level);
 
     let mut estimates: Vec<Option<NumberEstimate>> = vec![None; votes.n_items()];
@@ -88,42 +103,24 @@ pub(super) fn closed(
         .for_each_init(Scratch::default, |scratch, (piece, estimates)| {
             for (i, estimate) in estimates.iter_mut().enumerate() {
                 let item = piece * ITEMS_PER_PIECE + i;
-                let (annotators, values) = votes.item(item);
-                if values.is_empty() {
-                    continue;
-                }
-                let noise = match truth[item] {
-                    Some(truth) => evidence.without(
-                        annotators,
-                        values,
-                        truth,
-                        &mut scratch.sums,
-                        &mut scratch.skills,
-                    ),
-                    None => {
-                        scratch.skills.clear();
-                        let own = annotators.iter().map(|&u| skills[u as usize]);
-                        scratch.skills.extend(own);
-                        evidence.noise
+                *estimate = engine.view(item, scratch, |view, buffers| {
+                    let point = model.point(view, buffers);
+                    let se = view.noise.standard_error(point.variance, point.unbiased);
+                    let (low, high) = view.ballot.range();
+                    let value = if point.unbiased {
+                        point.value
+                    } else {
+                        // Rounding may carry a mean of equal votes past them.
+                        point.value.clamp(low, high)
+                    };
+                    NumberEstimate {
+                        value,
+                        se,
+                        low: se.map(|se| value - quantile * se),
+                        high: se.map(|se| value + quantile * se),
+                        votes: view.ballot.values.len() as u32,
+                        effective_votes: point.effective_votes,
                     }
-                };
-                let ballot = Ballot {
-                    values,
-                    skills: &scratch.skills,
-                    overall_mae: noise.overall_mae,
-                };
-                let point = closed.point(&ballot, &mut scratch.sorted);
-                let se = noise.standard_error(point.variance);
-                let (low, high) = ballot.range();
-                // Rounding may carry a mean of equal votes past them.
-                let value = point.value.clamp(low, high);
-                *estimate = Some(NumberEstimate {
-                    value,
-                    se,
-                    low: se.map(|se| value - quantile * se),
-                    high: se.map(|se| value + quantile * se),
-                    votes: values.len() as u32,
-                    effective_votes: point.effective_votes,
                 });
             }
         });
@@ -131,11 +128,16 @@ pub(super) fn closed(
     let calibration = calibrate(&mut estimates, truth, settings.level);
     NumberResult {
         estimates,
-        convergence: Convergence::Closed,
+        convergence: convergence(&engine.crowd, &formulas),
         level: settings.level,
         includes_shared: evidence.noise.shared.is_some(),
         shared_sd: evidence.noise.shared.map(f64::sqrt),
         controls: evidence.controls.items,
+        chosen: if method.is_closed() {
+            Vec::new()
+        } else {
+            model.chosen()
+        },
         calibration: calibration.factor(),
     }
 }
@@ -193,7 +195,7 @@ mod tests {
         )
         .unwrap();
         let truth = [Some(30.0), Some(50.0), None];
-        let result = closed(method, &votes, &truth, &NumberSettings::default());
+        let result = estimate(method, &votes, &truth, &NumberSettings::default());
         result.estimates[item].unwrap().value
     }
 

@@ -18,6 +18,15 @@ pub(super) fn estimate(ballot: &Ballot<'_>, temperature: f64) -> Point {
     ballot.weighted_mean(|skill| ((best - skill.mae) / temperature).exp())
 }
 
+/// The logarithm of exp(−MAE/T); T infinite, or T = 0 where nobody ever errs, gives the plain mean.
+pub(super) fn log_weight(mae: f64, temperature: f64) -> f64 {
+    if temperature > 0.0 && temperature.is_finite() {
+        -mae / temperature
+    } else {
+        0.0
+    }
+}
+
 /// Errors unless the temperature is positive.
 pub(super) fn check(temperature: f64) -> Result<(), Error> {
     check_setting(

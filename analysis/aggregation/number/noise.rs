@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::ballot::Skill;
+use super::standing::Prior;
 use crate::NumberVotes;
-use crate::scoring::controls::{ControlErrors, ErrorSums, Products};
-use crate::scoring::shrinkage::{Groups, Shrinkage, shrunk};
+use crate::scoring::controls::{ControlErrors, ErrorSums, Totals};
+use crate::scoring::shrinkage::{Shrinkage, shrunk};
 
 /// The pooled mean squared error counts as much as so many controls in an annotator's own. A variance from five normal
 /// errors is known to about ±60 %, so with fewer the crowd's says more than the annotator's own.
@@ -21,8 +22,12 @@ pub(super) struct Noise {
     pub(super) own: Option<f64>,
     /// τ²: variance of the shared error with the square of the common bias; `None` without controls.
     pub(super) shared: Option<f64>,
+    /// Variance of votes within items; `None` if no item has two votes.
+    pub(super) within: Option<f64>,
     /// MAE over all votes on controls; 0 without.
     pub(super) overall_mae: f64,
+    /// What annotators of few controls are taken for.
+    pub(super) prior: Prior,
     k: f64,
 }
 
@@ -32,17 +37,13 @@ impl Noise {
     /// τ² is the mean product of errors of different annotators. Where no control has two annotators it is what the mean
     /// squared error exceeds the variance within items by; where no item has two votes either, own and shared errors cannot
     /// be told apart and the own variance stands for both (an item then has one vote, so nothing is lost).
-    pub(super) fn new(
-        groups: &Groups,
-        total: &ErrorSums,
-        products: &Products,
-        within: Option<f64>,
-        shrinkage: Shrinkage,
-    ) -> Self {
-        let (own, shared) = match (total.mean_square(), within) {
+    pub(super) fn new(totals: &Totals, within: Option<f64>, shrinkage: Shrinkage) -> Self {
+        let groups = &totals.groups;
+        let (own, shared) = match (totals.total.mean_square(), within) {
             (None, within) => (within, None),
             (Some(mse), Some(within)) => {
-                let shared = products
+                let shared = totals
+                    .products
                     .shared_variance()
                     .unwrap_or_else(|| (mse - within).max(0.0));
                 (Some(within), Some(shared))
@@ -52,9 +53,16 @@ impl Noise {
         Self {
             own,
             shared,
+            within,
             overall_mae: groups.mean(),
+            prior: Prior::new(totals, own.unwrap_or(0.0), shared.unwrap_or(0.0)),
             k: groups.k(shrinkage),
         }
+    }
+
+    /// The variance of a vote, the unit in which variances are compared.
+    pub(super) fn scale(&self) -> f64 {
+        self.own.unwrap_or(0.0) + self.shared.unwrap_or(0.0)
     }
 
     /// An annotator's MAE and own variance from sums over (other) controls.
@@ -75,10 +83,16 @@ impl Noise {
     }
 
     /// Standard error of an estimate with this variance due to annotators' own errors; `None` when it is unknown, which
-    /// includes a variance of exactly zero: votes that all agree do not prove that they are right.
-    pub(super) fn standard_error(&self, variance: f64) -> Option<f64> {
+    /// includes a variance of exactly zero: votes that all agree do not prove that they are right. Of an estimate that is
+    /// `unbiased`, the square of the common bias is no part.
+    pub(super) fn standard_error(&self, variance: f64, unbiased: bool) -> Option<f64> {
         self.own?;
-        let se = (variance + self.shared.unwrap_or(0.0)).sqrt();
+        let shared = if unbiased {
+            self.prior.shared
+        } else {
+            self.shared.unwrap_or(0.0)
+        };
+        let se = (variance + shared).sqrt();
         (se > 0.0 && se.is_finite()).then_some(se)
     }
 }
@@ -87,7 +101,8 @@ impl Noise {
 pub(super) struct Evidence {
     pub(super) controls: ControlErrors,
     pub(super) noise: Noise,
-    within: Option<f64>,
+    /// Variance of votes within items; `None` if no item has two votes.
+    pub(super) within: Option<f64>,
     shrinkage: Shrinkage,
 }
 
@@ -96,13 +111,7 @@ impl Evidence {
     pub(super) fn of(votes: &NumberVotes, truth: &[Option<f64>], shrinkage: Shrinkage) -> Self {
         let controls = ControlErrors::of(votes, truth);
         let within = variance_within(votes);
-        let noise = Noise::new(
-            &controls.groups,
-            &controls.total,
-            &controls.products,
-            within,
-            shrinkage,
-        );
+        let noise = Noise::new(&controls.totals(), within, shrinkage);
         Self {
             controls,
             noise,
@@ -130,13 +139,7 @@ impl Evidence {
         let rest = self
             .controls
             .without(annotators, values, truth, |s| sums.push(s));
-        let noise = Noise::new(
-            &rest.groups,
-            &rest.total,
-            &rest.products,
-            self.within,
-            self.shrinkage,
-        );
+        let noise = Noise::new(&rest, self.within, self.shrinkage);
         skills.clear();
         skills.extend(sums.iter().map(|s| noise.skill(s)));
         noise

@@ -106,7 +106,7 @@ fn assert_same(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn order_of_votes_and_names_of_annotators_do_not_matter(
@@ -142,7 +142,8 @@ proptest! {
                 let Some(e) = estimate else { continue };
                 let low = values.iter().copied().fold(f64::INFINITY, f64::min);
                 let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                prop_assert!(low <= e.value && e.value <= high);
+                prop_assert!(e.value.is_finite());
+                prop_assert!(method.corrects_bias() || (low <= e.value && e.value <= high));
                 prop_assert_eq!(e.votes as usize, values.len());
                 prop_assert!(e.effective_votes >= 1.0 - 1e-9);
                 prop_assert!(e.effective_votes <= values.len() as f64 + 1e-9);
@@ -202,7 +203,7 @@ proptest! {
         truth[0] = Some(20.0);
         let mut changed = truth.clone();
         changed[0] = Some(other);
-        for &method in NumberMethod::ALL {
+        for &method in NumberMethod::ALL.iter().filter(|m| m.is_closed()) {
             let Some(a) = run(method, &rows, &truth, &settings) else { continue };
             let b = run(method, &rows, &changed, &settings).unwrap();
             let (Some(a), Some(b)) = (a.estimates[0], b.estimates[0]) else { continue };

@@ -1,0 +1,122 @@
+//! What all formulas share: the evidence of controls, the fits of the crowd, and the view of one item.
+
+use super::ballot::{Ballot, Skill};
+use super::formula::{Buffers, Crowd, Formula, Scratch, View};
+use super::noise::Evidence;
+use super::standing::Standing;
+use crate::NumberVotes;
+
+/// Votes, truths and what follows from them for some formulas.
+pub(super) struct Engine<'a> {
+    pub(super) votes: &'a NumberVotes,
+    pub(super) truth: &'a [Option<f64>],
+    pub(super) evidence: Evidence,
+    pub(super) crowd: Crowd,
+    skills: Vec<Skill>,
+    /// Empty unless a formula asks for it.
+    standings: Vec<Standing>,
+    with_standings: bool,
+}
+
+impl<'a> Engine<'a> {
+    /// A few passes over the votes, and those of the iterations that `formulas` need.
+    pub(super) fn new(
+        votes: &'a NumberVotes,
+        truth: &'a [Option<f64>],
+        evidence: Evidence,
+        formulas: &[Formula],
+    ) -> Self {
+        let skills = evidence.skills();
+        let with_standings = formulas.iter().any(Formula::needs_standings);
+        let standings = if with_standings {
+            let sums = evidence.controls.annotators.iter();
+            sums.map(|sums| evidence.noise.prior.standing(sums))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            votes,
+            truth,
+            crowd: Crowd::of(votes, evidence.within, formulas),
+            evidence,
+            skills,
+            standings,
+            with_standings,
+        }
+    }
+
+    /// Calls `f` with the item as formulas see it: a control without its own truth. `None` without votes.
+    pub(super) fn view<R>(
+        &self,
+        item: usize,
+        scratch: &mut Scratch,
+        f: impl FnOnce(&View<'_>, &mut Buffers<'_>) -> R,
+    ) -> Option<R> {
+        let (annotators, values) = self.votes.item(item);
+        if values.is_empty() {
+            return None;
+        }
+        let Scratch {
+            sums,
+            skills,
+            standings,
+            sorted,
+            deviations,
+            terms,
+        } = scratch;
+        standings.clear();
+        let noise = if let Some(truth) = self.truth[item] {
+            let noise = self
+                .evidence
+                .without(annotators, values, truth, sums, skills);
+            if self.with_standings {
+                standings.extend(sums.iter().map(|sums| noise.prior.standing(sums)));
+            }
+            noise
+        } else {
+            skills.clear();
+            skills.extend(annotators.iter().map(|&u| self.skills[u as usize]));
+            if self.with_standings {
+                standings.extend(annotators.iter().map(|&u| self.standings[u as usize]));
+            }
+            self.evidence.noise
+        };
+        let view = View {
+            item,
+            annotators,
+            ballot: Ballot {
+                values,
+                skills,
+                overall_mae: noise.overall_mae,
+            },
+            standings,
+            noise: &noise,
+            crowd: &self.crowd,
+        };
+        let mut buffers = Buffers {
+            sorted,
+            deviations,
+            terms,
+        };
+        Some(f(&view, &mut buffers))
+    }
+
+    /// Items with votes and a visible truth, at most `most` of them, evenly spread.
+    pub(super) fn controls(&self, most: usize) -> Vec<usize> {
+        self.some(true, most)
+    }
+
+    /// Items with votes and no visible truth, at most `most` of them, evenly spread.
+    pub(super) fn others(&self, most: usize) -> Vec<usize> {
+        self.some(false, most)
+    }
+
+    fn some(&self, known: bool, most: usize) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.truth.len())
+            .filter(|&i| self.truth[i].is_some() == known && !self.votes.item(i).1.is_empty())
+            .collect();
+        let stride = all.len().div_ceil(most).max(1);
+        all.into_iter().step_by(stride).collect()
+    }
+}

@@ -296,7 +296,14 @@ impl Project {
                 .hint("make one with `veche init DIR`, or name the folder of a campaign")
                 .fail();
         }
-        let text = fs::read_to_string(&file).map_err(|e| crate::Problem::io("read", &file, &e))?;
+        let text = fs::read_to_string(&file).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => Box::new(
+                problem("is not UTF-8 text")
+                    .file(&file)
+                    .hint("save it again as UTF-8"),
+            ),
+            _ => crate::Problem::io("read", &file, &e),
+        })?;
         Self::parse(dir, &text)
     }
 
@@ -337,7 +344,14 @@ impl Project {
             .iter()
             .map(QuestionEntry::question)
             .collect();
-        let at = |p: crate::Problem| p.file(&file);
+        let at = |p: crate::Problem| {
+            let p = p.file(&file);
+            if p.hint.is_some() {
+                p
+            } else {
+                p.hint("`veche init --print` explains every key")
+            }
+        };
         if questions.is_empty() {
             return at(problem("there is no [[question]]").hint("ask at least one")).fail();
         }

@@ -78,10 +78,17 @@ impl Problem {
 
     /// An input or output error on a file, with a hint for the common causes.
     pub fn io(doing: &str, path: impl AsRef<Path>, error: &io::Error) -> Box<Self> {
-        let hint = match error.kind() {
+        let hint = match cause(error) {
             io::ErrorKind::NotFound => {
                 Some("check the path; relative paths start at the current folder")
             }
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                Some("a file is where a folder should be: choose another path, or move the file")
+            }
+            io::ErrorKind::IsADirectory => Some("it is a folder: name a file"),
+            io::ErrorKind::FileTooLarge => Some(
+                "files may not become so large here: see `ulimit -f`, or write to another disk",
+            ),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Some("choose a folder you may write to, or change its permissions")
             }
@@ -94,6 +101,25 @@ impl Problem {
         p.hint = hint.map(str::to_owned);
         Box::new(p)
     }
+}
+
+/// The kind of the first input or output error: libraries wrap it in errors of their own, which hides that the disk is full.
+fn cause(error: &io::Error) -> io::ErrorKind {
+    let mut inner = error
+        .get_ref()
+        .map(|e| e as &(dyn std::error::Error + 'static));
+    while let Some(e) = inner {
+        if let Some(error) = e.downcast_ref::<io::Error>() {
+            return cause(error);
+        }
+        if let Some(error) = e.downcast_ref::<csv::Error>()
+            && let csv::ErrorKind::Io(error) = error.kind()
+        {
+            return cause(error);
+        }
+        inner = e.source();
+    }
+    error.kind()
 }
 
 impl fmt::Display for Problem {
@@ -126,19 +152,57 @@ impl std::error::Error for Problem {}
 
 impl From<veche_pools::Error> for Box<Problem> {
     fn from(error: veche_pools::Error) -> Self {
-        Box::new(problem(error.to_string()))
+        use veche_pools::Error as E;
+        let hint = match &error {
+            E::TooFewControls { .. } => {
+                "add controls, or lower `control` under [suite] in campaign.toml"
+            }
+            E::DuplicateId { .. } => {
+                "ids must be unique: delete one row, or name a unique `id` column"
+            }
+            E::Answer { .. } => "correct the answer",
+            E::Question { .. } | E::Mix { .. } | E::Unusable(_) => {
+                "correct campaign.toml or the flag; `veche init --print` explains every key"
+            }
+        };
+        Box::new(problem(error.to_string()).hint(hint))
     }
 }
 
 impl From<veche_analysis::Error> for Box<Problem> {
     fn from(error: veche_analysis::Error) -> Self {
-        Box::new(problem(error.to_string()))
+        use veche_analysis::Error as E;
+        Box::new(match &error {
+            E::UnknownMethod { name, known } => {
+                problem("there is no such method").value(name).hint(format!("methods are {known}"))
+            }
+            E::NoControls { .. } | E::NothingToCompare => problem(error.to_string())
+                .hint("give known answers (controls, a column `truth` or --truth), or use a method that needs none"),
+            E::Setting { setting, .. } => {
+                problem(error.to_string()).hint(format!("correct {setting} in the command or under [aggregate]"))
+            }
+            E::Vote { .. } | E::Item { .. } | E::Truths { .. } => problem(error.to_string()),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_recognised_inside_the_errors_of_libraries() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let wrapped = [
+            full(),
+            io::Error::from(csv::Error::from(full())),
+            io::Error::other(full()),
+        ];
+        for error in &wrapped {
+            let hint = Problem::io("write", "labels.csv", error).hint.unwrap();
+            assert!(hint.starts_with("the disk is full"), "{error:?}: {hint}");
+        }
+    }
 
     #[test]
     fn a_problem_names_file_row_column_value_and_what_to_do() {

@@ -1,7 +1,9 @@
-//! A folder of its own for each test, and the program run in it.
+//! A folder of its own for each test, the program run in it, and a small campaign to run it on.
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -104,7 +106,61 @@ impl Dir {
             .collect()
     }
 
-    /// All files below the folder with their content, to see that nothing was written.
+    /// Changes a file's text; what is to be changed must be there.
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(
+            text.contains(from),
+            "\"{from}\" is missing in {name}:\n{text}"
+        );
+        self.write(name, text.replace(from, to));
+    }
+
+    /// Writes a small picture that looks like no other number's: 8 × 6 squares of noise. The name's ending is the format.
+    pub fn photo(&self, name: &str, n: u32) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(n) + 1);
+        let squares: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .take(8 * 6 * 3)
+        .collect();
+        let picture = image::RgbImage::from_fn(48, 36, |x, y| {
+            let at = 3 * (y / 6 * 8 + x / 6) as usize;
+            image::Rgb([squares[at], squares[at + 1], squares[at + 2]])
+        });
+        picture.save(&path).unwrap();
+        path
+    }
+
+    /// A campaign in `c` that builds in a moment: `items` photos in items.csv (`id,file`) and `controls` in controls.csv
+    /// (`file,age,gender`), asked for age and sex.
+    pub fn campaign(&self, items: u32, controls: u32) {
+        let (mut listed, mut known) = ("id,file\n".to_owned(), "file,age,gender\n".to_owned());
+        for i in 0..items {
+            self.photo(&format!("c/photos/i{i}.jpg"), i);
+            writeln!(listed, "item{i},photos/i{i}.jpg").unwrap();
+        }
+        for i in 0..controls {
+            self.photo(&format!("c/photos/k{i}.jpg"), 10_000 + i);
+            writeln!(
+                known,
+                "photos/k{i}.jpg,{},{}",
+                5 + 7 * i % 90,
+                ["F", "M"][i as usize % 2]
+            )
+            .unwrap();
+        }
+        self.write("c/items.csv", listed);
+        self.write("c/controls.csv", known);
+        self.write("c/campaign.toml", CAMPAIGN);
+    }
+
+    /// All files and folders below the folder with their content, to see that nothing was written.
     pub fn snapshot(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         let mut open = vec![self.path().to_path_buf()];
@@ -112,6 +168,8 @@ impl Dir {
             for entry in fs::read_dir(dir).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
+                    // An empty folder left behind is something written too.
+                    files.push((path.clone(), Vec::new()));
                     open.push(path);
                 } else {
                     files.push((path.clone(), fs::read(&path).unwrap()));
@@ -122,6 +180,51 @@ impl Dir {
         files
     }
 }
+
+/// Of [`Dir::campaign`]. The seed is long, so that a search for its digits finds nothing else.
+pub const CAMPAIGN: &str = r#"name = "Small"
+seed = 8412097366150928731
+
+[[question]]
+name = "age"
+kind = "number"
+prompt = "How old is this person?"
+min = 0
+max = 120
+unit = "years"
+integer = true
+
+[[question]]
+name = "sex"
+kind = "choice"
+prompt = "Is this person female or male?"
+labels = ["female", "male"]
+
+[items]
+source = "items.csv"
+path = "file"
+id = "id"
+
+[controls]
+source = "controls.csv"
+path = "file"
+
+[controls.truth]
+age = "age"
+sex = "gender"
+
+[controls.values.sex]
+F = "female"
+M = "male"
+
+[suite]
+real = 3
+control = 1
+overlap = 3
+
+[pictures]
+longest_side = 32
+"#;
 
 pub fn ran(output: Output) -> Ran {
     Ran {

@@ -1,6 +1,11 @@
 //! The program from outside: one test binary, this is its table of contents.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
 // The purity rules are for the libraries; tests meet the world.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 

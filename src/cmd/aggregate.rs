@@ -271,8 +271,10 @@ fn write(path: &Path, columns: Vec<(String, Cells)>) -> Result<()> {
         "csv" => b',',
         "tsv" => b'\t',
         _ => {
-            return problem("labels are written as .csv, .tsv or .parquet")
+            return problem("the ending names no kind of table that labels are written as")
                 .file(path)
+                .value(&ending)
+                .hint("name a file that ends in .csv, .tsv or .parquet")
                 .fail();
         }
     };

@@ -119,6 +119,10 @@ impl VotesArgs {
                 },
             },
         )?;
+        // Commands that look at all questions must not pass over a misspelt one in silence.
+        if let Some(name) = &self.question {
+            study.question(Some(name))?;
+        }
         if !study.skipped.is_empty() {
             super::warn(&study.skipped.to_string());
         }

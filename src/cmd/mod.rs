@@ -23,12 +23,15 @@ use std::io::{self, IsTerminal, Write};
 /// Writes data to stdout. A closed pipe (`veche … | head`) ends the program quietly, as it does for other tools.
 pub fn print(text: &str) {
     let mut out = io::stdout().lock();
-    if out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        std::process::exit(0);
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        note(&format!(
+            "error: {}",
+            crate::Problem::io("write the result", "standard output", &error)
+        ));
+        std::process::exit(1);
     }
 }
 

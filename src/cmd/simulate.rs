@@ -118,7 +118,7 @@ pub fn simulate(
         .find(|f| *f != path)
     {
         return problem(
-            "this campaign has votes of people, and simulated ones would mix with them",
+            "this campaign has other votes, and simulated ones would mix with them",
         )
         .file(real)
         .hint("simulate in a copy of the campaign's folder without its votes")

@@ -243,10 +243,13 @@ fn by_task(
         .map(|item| finder.find(item).map(|task| pool.names[task].to_string()))
         .collect();
     let mut named = VoteTable::new();
+    // Several answers of one row are one bad row.
+    let mut counted = None;
     for row in 0..votes.len() {
         let vote = votes.vote(row);
         match &names[votes.indices(row).1 as usize] {
             Ok(name) => named.push(&FileVote { item: name, ..vote }),
+            Err(_) if counted.replace(vote.place) == Some(vote.place) => {}
             Err(what) => skipped.take(
                 problem(*what)
                     .file(vote.place.0)
@@ -270,6 +273,7 @@ fn export(args: &Export) -> Result<()> {
     if files.is_empty() {
         return problem("there are no votes yet")
             .file(project.votes_dir())
+            .hint("collect some and `veche votes import` them, or try `veche simulate`")
             .fail();
     }
     for file in files {

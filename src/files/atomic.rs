@@ -151,7 +151,17 @@ pub fn replace_dir_atomically<T>(
         Ok((temporary, lock))
     })
     .map_err(|e| fail(&e))?;
-    let value = build(temporary.path())?;
+    let value = build(temporary.path()).map_err(|mut problem| {
+        // People know the folder by its name, and the temporary one is gone by the time they look.
+        let named = problem
+            .file
+            .as_deref()
+            .and_then(|f| Path::new(f).strip_prefix(temporary.path()).ok());
+        problem.file = named
+            .map(|rest| dir.join(rest).display().to_string())
+            .or(problem.file);
+        problem
+    })?;
     sync_tree(temporary.path(), &lock).map_err(|e| fail(&e))?;
     check_replaceable(&target, marker)?;
     swap(temporary.path(), &target).map_err(|e| fail(&e))?;

@@ -309,7 +309,12 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(p) => {
-                found.take(p.file(layout.source).row(row.number()))?;
+                let p = p.file(layout.source).row(row.number());
+                found.take(if p.hint.is_some() {
+                    p
+                } else {
+                    p.hint("correct the row, or leave it out with --skip-bad-rows")
+                })?;
                 continue;
             }
         };

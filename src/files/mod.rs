@@ -23,6 +23,7 @@ pub use atomic::{replace_dir_atomically, write_atomically};
 pub use mapping::VoteMapping;
 pub use names::Names;
 pub use numbers::{NumberColumns, read_numbers};
+pub(crate) use parquet::write as write_columns;
 pub use skipped::Skipped;
 pub use table::{Row, Table};
 pub use votes::{Dense, Duplicates, FileAnswer, FileVote, VoteTable, VotesRead};

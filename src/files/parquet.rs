@@ -210,16 +210,49 @@ pub(super) fn read_table(path: &Path) -> Result<Table> {
 }
 
 /// Writes columns of equal length as Parquet (zstd).
-pub(super) fn write(columns: Vec<Column>, writer: &mut BufWriter<File>) -> io::Result<()> {
+pub(crate) fn write(columns: Vec<Column>, writer: &mut BufWriter<File>) -> io::Result<()> {
     let mut frame = DataFrame::new_infer_height(columns).map_err(io::Error::other)?;
-    ParquetWriter::new(&mut *writer)
-        .finish(&mut frame)
-        .map_err(|error| match error {
-            // The kind says whether the disk is full.
-            PolarsError::IO { error, .. } => io::Error::new(error.kind(), error.to_string()),
-            other => io::Error::other(other),
-        })?;
-    writer.flush()
+    let mut writer = Remembering {
+        writer,
+        failed: None,
+    };
+    let written = ParquetWriter::new(&mut writer).finish(&mut frame);
+    match (writer.failed.take(), written) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(io::Error::other(error)),
+        (None, Ok(_)) => writer.flush(),
+    }
+}
+
+/// Keeps the error of the disk, of which polars passes on the words only: a full disk has a hint of its own.
+struct Remembering<'a> {
+    writer: &'a mut BufWriter<File>,
+    failed: Option<io::Error>,
+}
+
+impl Remembering<'_> {
+    fn remember<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let again = match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::from(error.kind()),
+            };
+            self.failed.get_or_insert(error);
+            again
+        })
+    }
+}
+
+impl Write for Remembering<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.writer.write(bytes);
+        self.remember(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.writer.flush();
+        self.remember(result)
+    }
 }
 
 #[cfg(test)]

@@ -221,9 +221,12 @@ impl<'a> Row<'a> {
             .value(self.get(column))
     }
 
-    /// A problem with this row: names file and row.
+    /// A problem with this row: names file and row, and what can always be done.
     pub fn row_problem(self, what: impl Into<String>) -> Problem {
-        self.table.problem(what).row(self.number())
+        self.table
+            .problem(what)
+            .row(self.number())
+            .hint("correct the row, or leave it out with --skip-bad-rows")
     }
 }
 

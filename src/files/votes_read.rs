@@ -100,7 +100,9 @@ impl VoteReader {
         let (mapping, questions) = (&self.options.mapping, &self.options.questions);
         let (item, answers) = Layout::truths(&table, mapping, questions, ONLY_QUESTION)
             .map_err(|p| in_file(p, &table))?;
-        let guesses = self.guesses(&table, &answers);
+        let mut guesses = self.guesses(&table, &answers);
+        // What the votes are is known by now; a short table with one bad truth must not be taken for labels.
+        guesses.extend(self.voted());
         let file = table.path().display().to_string();
         for row in table.rows() {
             let added = (|| -> Result<()> {
@@ -208,6 +210,24 @@ impl VoteReader {
             }
         }
         Ok(())
+    }
+
+    /// For every question with votes: whether its answers are numbers.
+    fn voted(&self) -> BTreeMap<String, bool> {
+        let names = self.votes.questions();
+        let mut numbers = BTreeMap::new();
+        for row in 0..self.votes.len() {
+            let question = names.get(self.votes.indices(row).2);
+            match self.votes.vote(row).answer {
+                FileAnswer::Number(_) => numbers.insert(question.to_owned(), true),
+                FileAnswer::Choice(_) => numbers.insert(question.to_owned(), false),
+                FileAnswer::Unsure => None,
+            };
+            if numbers.len() == names.len() {
+                break;
+            }
+        }
+        numbers
     }
 
     /// For questions that are not the campaign's: whether their answers are numbers.

@@ -4,7 +4,11 @@
 //! `suites.parquet` (suite, round, place, task as row of tasks.parquet) never leave the requester's side.
 
 use super::PoolSummary;
-use crate::{Problem, Result, files::write_atomically, problem};
+use crate::{
+    Problem, Result,
+    files::{write_atomically, write_columns},
+    problem,
+};
 use polars::prelude::*;
 use std::{
     fs::{self, File},
@@ -158,12 +162,7 @@ impl StoredPool {
 
     /// Reads a pool's folder.
     pub fn read(dir: &Path, questions: &[Question]) -> Result<Self> {
-        if !dir.join("tasks.parquet").is_file() {
-            return problem("there is no pool here")
-                .file(dir)
-                .hint("make it with `veche pool build`")
-                .fail();
-        }
+        check_there(dir)?;
         let tasks = read_parquet(&dir.join("tasks.parquet"))?;
         let path = dir.join("roles.parquet");
         let roles = read_parquet(&path)?;
@@ -351,17 +350,7 @@ pub fn read_suites(dir: &Path) -> Result<Option<StoredSuites>> {
 
 /// Writes columns of equal length as one Parquet file.
 pub fn write_parquet(path: &Path, columns: Vec<Column>) -> Result<()> {
-    let fail = |e: &PolarsError| problem(format!("cannot write: {e}")).file(path);
-    let mut frame = DataFrame::new_infer_height(columns).map_err(|e| fail(&e))?;
-    write_atomically(path, |file| {
-        match ParquetWriter::new(file).finish(&mut frame) {
-            Ok(_) => Ok(()),
-            Err(PolarsError::IO { error, .. }) => {
-                Err(std::io::Error::new(error.kind(), error.to_string()))
-            }
-            Err(e) => Err(std::io::Error::from(Box::new(fail(&e)))),
-        }
-    })
+    write_atomically(path, |file| write_columns(columns, file))
 }
 
 /// Reads a Parquet file whole.
@@ -377,8 +366,19 @@ pub fn read_parquet(path: &Path) -> Result<DataFrame> {
     })
 }
 
+fn check_there(dir: &Path) -> Result<()> {
+    if dir.join("tasks.parquet").is_file() {
+        return Ok(());
+    }
+    problem("there is no pool here")
+        .file(dir)
+        .hint("make it with `veche pool build`")
+        .fail()
+}
+
 /// Reads a pool's `summary.json`.
 pub fn read_summary(dir: &Path) -> Result<PoolSummary> {
+    check_there(dir)?;
     let path = dir.join("summary.json");
     let text = fs::read_to_string(&path).map_err(|e| Problem::io("read", &path, &e))?;
     serde_json::from_str(&text).map_err(|e| {

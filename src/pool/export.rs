@@ -47,6 +47,7 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
     if !args.picture_url.contains("{task}") {
         return problem("--picture-url must contain {task}, or all pictures have one address")
             .value(&args.picture_url)
+            .hint("for example https://pictures.example.org/{task}.jpg")
             .fail();
     }
     let url = |i: usize| {

@@ -3,7 +3,8 @@
 use crate::{
     Problem, Result,
     pictures::{
-        ContentHash, DecodeLimits, FetchSpec, Fingerprint, RenderSpec, decode, fetch_each, render,
+        ContentHash, DecodeLimits, Fault, FetchSpec, Fingerprint, RenderSpec, decode, fetch_each,
+        render,
     },
     problem,
 };
@@ -40,6 +41,9 @@ pub struct Rendered {
 }
 
 /// Renders every job; the results stand in the order of the jobs. A problem names the file or address, not the row.
+///
+/// The error is that of a shown picture that could not be written: the disk's fault and not the picture's, so it is never
+/// a bad row.
 pub fn render_all(
     jobs: &[Job<'_>],
     spec: &RenderSpec,
@@ -48,7 +52,18 @@ pub fn render_all(
 ) -> Result<Vec<Result<Rendered>>> {
     let results: Vec<Mutex<Option<Result<Rendered>>>> =
         jobs.iter().map(|_| Mutex::new(None)).collect();
-    let put = |at: usize, result: Result<Rendered>| {
+    let unwritten: Mutex<Option<Box<Problem>>> = Mutex::new(None);
+    let put = |at: usize, result: Result<Rendered, Failed>| {
+        let result = match result {
+            Ok(rendered) => Ok(rendered),
+            Err(Failed::Picture(problem)) => Err(problem),
+            Err(Failed::Disk(problem)) => {
+                if let Ok(mut first) = unwritten.lock() {
+                    first.get_or_insert_with(|| problem.clone());
+                }
+                Err(problem)
+            }
+        };
         if let Ok(mut slot) = results[at].lock() {
             *slot = Some(result);
         }
@@ -58,13 +73,16 @@ pub fn render_all(
         .enumerate()
         .for_each(|(at, job)| match job.content {
             Content::File(path) => {
-                let bytes = fs::read(path).map_err(|e| missing(path, &e));
+                let bytes = fs::read(path).map_err(|e| Failed::Picture(missing(path, &e)));
                 put(
                     at,
                     bytes.and_then(|bytes| render_one(&bytes, path, job, spec, limits)),
                 );
             }
-            Content::Text(_) => put(at, problem("a text has no picture").fail()),
+            Content::Text(_) => put(
+                at,
+                Err(Failed::Picture(problem("a text has no picture").into())),
+            ),
             Content::Url(_) => {}
         });
     let mut at_url = Vec::new();
@@ -85,6 +103,7 @@ pub fn render_all(
                     .par_bridge()
                     .for_each(|(i, got): (usize, Result<Vec<u8>>)| {
                         let at = at_url[i];
+                        let got = got.map_err(Failed::Picture);
                         put(
                             at,
                             got.and_then(|bytes| {
@@ -103,11 +122,22 @@ pub fn render_all(
         });
         fetched.map_err(|fault| problem(fault.to_string()))?;
     }
+    if let Some(problem) = unwritten.into_inner().ok().flatten() {
+        return Err(problem);
+    }
     let lost = || problem("a picture was not rendered").fail();
     Ok(results
         .into_iter()
         .map(|r| r.into_inner().ok().flatten().unwrap_or_else(lost))
         .collect())
+}
+
+/// Whose fault it is that a picture was not rendered.
+enum Failed {
+    /// The picture's: a bad row.
+    Picture(Box<Problem>),
+    /// The disk's: the shown picture could not be written.
+    Disk(Box<Problem>),
 }
 
 fn missing(path: &str, error: &io::Error) -> Box<Problem> {
@@ -126,9 +156,16 @@ fn render_one(
     job: &Job<'_>,
     spec: &RenderSpec,
     limits: &DecodeLimits,
-) -> Result<Rendered> {
-    let fail = |what: String| Box::new(problem(what).file(name));
-    let picture = decode(bytes, limits).map_err(|fault| fail(fault.to_string()))?;
+) -> Result<Rendered, Failed> {
+    let fail = |what: String| Failed::Picture(Box::new(problem(what).file(name)));
+    let picture = decode(bytes, limits).map_err(|fault| match fault {
+        Fault::TooLarge { .. } => Failed::Picture(Box::new(
+            problem(fault.to_string())
+                .file(name)
+                .hint("make it smaller, raise max_megapixels under [pictures], or leave it out with --skip-bad-rows"),
+        )),
+        _ => fail(fault.to_string()),
+    })?;
     let shown = render(&picture, job.crop, spec).map_err(|fault| fail(fault.to_string()))?;
     let part = crate::pictures::render::shown_part(picture.dimensions(), job.crop, spec.margin)
         .map_err(|fault| fail(fault.to_string()))?;
@@ -140,7 +177,7 @@ fn render_one(
             .open(&job.out)?
             .set_modified(SystemTime::UNIX_EPOCH)
     };
-    write().map_err(|e| Problem::io("write the picture", &job.out, &e))?;
+    write().map_err(|e| Failed::Disk(Problem::io("write the picture", &job.out, &e)))?;
     let (width, height) = (f64::from(part.2), f64::from(part.3));
     Ok(Rendered {
         // Of the part that is shown: one photo may hold an item and a control side by side, told apart by their boxes.

@@ -244,6 +244,7 @@ impl Stage<'_> {
         if keep.is_empty() {
             return problem("no items are left: every one is bad, or also a control")
                 .file(&self.project.campaign.items.source)
+                .hint("name other items, or see why these are bad without --skip-bad-rows")
                 .fail();
         }
         let pictures = pictures

@@ -26,7 +26,11 @@ pub fn run(args: &Args) -> Result<()> {
     let out = match (&args.out, &study.project) {
         (Some(out), _) => out.clone(),
         (None, Some(project)) => project.out_dir().join("report.html"),
-        (None, None) => return problem("say where to write the page: --out report.html").fail(),
+        (None, None) => {
+            return problem("there is no campaign whose out/ could take the page")
+                .hint("say where to write it: --out report.html")
+                .fail();
+        }
     };
     assemble::write_report(&study, &out, "veche report")?;
     if args.json {

@@ -224,5 +224,9 @@ fn a_full_disk_is_no_bad_picture_even_where_bad_rows_are_skipped() {
         said.contains("No space left") && said.contains("the disk is full"),
         "{said}"
     );
+    assert!(
+        said.contains("cannot write the picture") && said.contains("/c/pool/shown/"),
+        "{said}"
+    );
     assert!(said.contains("same files"), "{said}");
 }

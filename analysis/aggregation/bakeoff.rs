@@ -118,7 +118,8 @@ pub fn numbers(
                 },
             )
         })
-        .collect::<Result<Vec<Run<NumberEstimate>>, Error>>()?;
+        .collect::<Vec<Result<Run<NumberEstimate>, Error>>>();
+    let (methods, runs) = usable(methods, runs)?;
     let items = common_items(&runs, truth)?;
 
     // Columns per method: |e|, e², close; then intervals of all means by the same draws.
@@ -170,6 +171,30 @@ pub fn numbers(
     Ok(rows)
 }
 
+/// The methods that could be run. With one or two controls a method that weighs by them has none left when one is hidden:
+/// it is left out, unless nothing else remains.
+fn usable<M: Copy, R>(
+    methods: &[M],
+    runs: Vec<Result<R, Error>>,
+) -> Result<(Vec<M>, Vec<R>), Error> {
+    let mut kept = (Vec::new(), Vec::new());
+    let mut missing = None;
+    for (&method, run) in methods.iter().zip(runs) {
+        match run {
+            Ok(run) => {
+                kept.0.push(method);
+                kept.1.push(run);
+            }
+            Err(error @ Error::NoControls { .. }) => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) if kept.0.is_empty() => Err(error),
+        _ => Ok(kept),
+    }
+}
+
 /// Compares choice methods as [`numbers`] does: one row per method, best accuracy first (ties in the order given). Methods that
 /// iterate over votes alone, without clamped controls, see no truth and need no folds.
 pub fn choices(
@@ -196,7 +221,8 @@ pub fn choices(
                 },
             )
         })
-        .collect::<Result<Vec<Run<ChoiceEstimate>>, Error>>()?;
+        .collect::<Vec<Result<Run<ChoiceEstimate>, Error>>>();
+    let (methods, runs) = usable(methods, runs)?;
     let items = common_items(&runs, truth)?;
 
     let right: Vec<Vec<f64>> = runs

@@ -56,7 +56,9 @@ pub fn run(args: &Args) -> Result<()> {
         // One method cannot suit a number and a choice: ask which question is meant.
         study.question(None)?;
     }
-    let verdicts = args.rules.verdicts(&study)?;
+    let verdicts = args
+        .rules
+        .verdicts(&study, args.input.question.as_deref())?;
     let policy = args.policy.policy(&study);
     let counting = Counting {
         policy,

@@ -55,7 +55,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let study = args.input.open()?;
-    let rules = args.rules.rules(&study)?;
+    let rules = args.rules.rules(&study, args.input.question.as_deref())?;
     if let Some(file) = &args.rules_file {
         let (policy, other) = explain::read_rules(&study, file)?;
         super::print(&explain::replay(

@@ -191,13 +191,13 @@ pub enum PolicyArg {
 }
 
 impl RuleArgs {
-    /// The rules: the one given, else the campaign's.
-    pub fn rules(&self, study: &Study) -> Result<Vec<Rule>> {
+    /// The rules: the one given (on this question, or the first of numbers), else the campaign's.
+    pub fn rules(&self, study: &Study, question: Option<&str>) -> Result<Vec<Rule>> {
         let Some(threshold) = self.ban_mae else {
             return Ok(study.rules().to_vec());
         };
         let rule = Rule::MaeAbove {
-            question: None,
+            question: question.map(str::to_owned),
             threshold,
             min_controls: self.min_controls,
         };
@@ -206,8 +206,8 @@ impl RuleArgs {
     }
 
     /// The verdict on every annotator.
-    pub fn verdicts(&self, study: &Study) -> Result<Vec<Verdict>> {
-        study.verdicts(&self.rules(study)?)
+    pub fn verdicts(&self, study: &Study, question: Option<&str>) -> Result<Vec<Verdict>> {
+        study.verdicts(&self.rules(study, question)?)
     }
 }
 

@@ -88,7 +88,9 @@ pub fn run(args: &Args) -> Result<()> {
     if args.picture.is_some() && questions.len() > 1 {
         study.question(None)?;
     }
-    let verdicts = args.rules.verdicts(&study)?;
+    let verdicts = args
+        .rules
+        .verdicts(&study, args.input.question.as_deref())?;
     let counting = Counting {
         policy: args.policy.policy(&study),
         verdicts: &verdicts,

@@ -59,7 +59,9 @@ pub struct Score {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let study = args.input.open()?;
-    let verdicts = args.rules.verdicts(&study)?;
+    let verdicts = args
+        .rules
+        .verdicts(&study, args.input.question.as_deref())?;
     let mut rows = Vec::new();
     let mut judged = false;
     for question in args.input.questions(&study)? {

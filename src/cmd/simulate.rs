@@ -117,12 +117,10 @@ pub fn simulate(
         .into_iter()
         .find(|f| *f != path)
     {
-        return problem(
-            "this campaign has other votes, and simulated ones would mix with them",
-        )
-        .file(real)
-        .hint("simulate in a copy of the campaign's folder without its votes")
-        .fail();
+        return problem("this campaign has other votes, and simulated ones would mix with them")
+            .file(real)
+            .hint("simulate in a copy of the campaign's folder without its votes")
+            .fail();
     }
     let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
     let suites = disk::read_suites(&project.pool_dir())?;

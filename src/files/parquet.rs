@@ -156,7 +156,9 @@ fn is_readable(kind: &ArrowDataType) -> bool {
         A::Null | A::Boolean | A::Utf8 | A::LargeUtf8 | A::Utf8View | A::Float32 | A::Float64 => {
             true
         }
-        A::Int32 | A::Int64 | A::UInt32 | A::UInt64 => true,
+        A::Int8 | A::Int16 | A::Int32 | A::Int64 => true,
+        A::UInt8 | A::UInt16 | A::UInt32 | A::UInt64 => true,
+        A::Date32 | A::Timestamp(..) => true,
         A::Dictionary(_, of, _) => matches!(**of, A::Utf8 | A::LargeUtf8 | A::Utf8View),
         _ => false,
     }

@@ -170,6 +170,7 @@ fn every_command_prints_the_documented_keys() {
         "method",
         "items",
         "labelled",
+        "chosen",
         "intervals_calibrated_on_controls",
         "includes_shared_error",
     ];

@@ -29,7 +29,7 @@ pub enum Command {
 /// Read votes into a campaign: Toloka result TSV, CSV, TSV or Parquet, long or wide
 ///
 /// Columns are found by their usual names (annotator, worker, performer or user; item or task; answer, value or label; one
-/// column per question in wide tables) or as [votes] in campaign.toml says. A file imported again replaces itself.
+/// column per question in wide tables) or as the section votes of campaign.toml says. A file imported again replaces itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  veche votes import faces toloka-results.tsv")]
 pub struct Import {

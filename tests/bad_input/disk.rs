@@ -199,7 +199,7 @@ fn a_folder_that_may_not_be_written_to_is_named_with_what_to_do() {
         fs::copy(env!("CARGO_BIN_EXE_veche"), &program).unwrap();
     }
     let mode = |path: &str, mode| {
-        fs::set_permissions(dir.join(path), fs::Permissions::from_mode(mode)).unwrap()
+        fs::set_permissions(dir.join(path), fs::Permissions::from_mode(mode)).unwrap();
     };
     for folder in ["", "c", "c/pool", "closed"] {
         mode(folder, 0o555);

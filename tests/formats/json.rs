@@ -30,7 +30,8 @@ fn has_keys(value: &Value, row: &str, keys: &[&str]) {
             .map(String::as_str)
             .collect();
         let mut keys = keys.to_vec();
-        (found.sort_unstable(), keys.sort_unstable());
+        found.sort_unstable();
+        keys.sort_unstable();
         assert_eq!(found, keys, "{row}");
     }
     for key in keys {

@@ -1,7 +1,7 @@
 //! Items and controls from a folder of pictures or from a table in any column layout.
 
 use super::{
-    Skipped, Table,
+    Names, Skipped, Table,
     columns::{Cell, preset_columns},
 };
 use crate::{
@@ -289,7 +289,9 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
     // All bad rows are found before the first is an error, so that its message can name the others.
     let mut found = Skipped::lenient();
     let mut result = Items::default();
-    let mut seen: HashMap<String, Vec<(u64, Boxes)>> = HashMap::new();
+    let mut ids = Names::new();
+    // The item in which each id was first met, and for the few that come again the others.
+    let (mut first_of, mut others): (Vec<u32>, HashMap<u32, Vec<u32>>) = Default::default();
     for row in table.rows() {
         let read = read_row(
             &Reading {
@@ -318,22 +320,31 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
                 continue;
             }
         };
-        let boxes = (item.face, item.person);
-        let earlier = seen.entry(item.id.clone()).or_default();
-        let known = earlier.iter().find(|(_, other)| *other == boxes);
-        let named = id.is_some() || boxes == (None, None);
-        if let Some((first, _)) = known.or(earlier.first().filter(|_| named)) {
-            let p = problem("the same id stands in an earlier row")
-                .file(layout.source)
-                .row(row.number())
-                .value(&item.id)
-                .hint(format!(
-                    "it is also in row {first}: delete one, or name a unique `id` column"
-                ));
-            found.take(p)?;
-            continue;
+        let at = result.items.len() as u32;
+        let name = ids.intern(&item.id);
+        if name as usize == first_of.len() {
+            first_of.push(at);
+        } else {
+            let first = first_of[name as usize];
+            let again = others.entry(name).or_default();
+            let boxes = |item: &Item| (item.face, item.person);
+            let same = |at: &u32| boxes(&result.items[*at as usize]) == boxes(&item);
+            let known = [first].into_iter().chain(again.iter().copied()).find(same);
+            let named = id.is_some() || boxes(&item) == (None, None);
+            if let Some(first) = known.or(named.then_some(first)) {
+                let first = result.rows[first as usize];
+                let p = problem("the same id stands in an earlier row")
+                    .file(layout.source)
+                    .row(row.number())
+                    .value(&item.id)
+                    .hint(format!(
+                        "it is also in row {first}: delete one, or name a unique `id` column"
+                    ));
+                found.take(p)?;
+                continue;
+            }
+            again.push(at);
         }
-        earlier.push((row.number(), boxes));
         result.items.push(item);
         result.rows.push(row.number());
         if has_truth {
@@ -341,14 +352,15 @@ fn read_table(layout: &Layout<'_>, questions: &[Question], skips: &mut Skipped) 
         }
     }
     // Several people in one photo are told apart by their boxes, whatever the order of the rows.
-    for item in &mut result.items {
-        if seen.get(&item.id).is_some_and(|rows| rows.len() > 1)
-            && let Some(b) = item.face.or(item.person)
-        {
-            item.id = format!(
-                "{}#{:.0},{:.0},{:.0},{:.0}",
-                item.id, b.x0, b.y0, b.x1, b.y1
-            );
+    for (&name, again) in others.iter().filter(|(_, again)| !again.is_empty()) {
+        for &at in [first_of[name as usize]].iter().chain(again) {
+            let item = &mut result.items[at as usize];
+            if let Some(b) = item.face.or(item.person) {
+                item.id = format!(
+                    "{}#{:.0},{:.0},{:.0},{:.0}",
+                    item.id, b.x0, b.y0, b.x1, b.y1
+                );
+            }
         }
     }
     if let Some(reason) = found.reasons().first()
@@ -386,9 +398,6 @@ struct Reading<'a> {
     folder: &'a Path,
     has_truth: bool,
 }
-
-/// Face and person of a row.
-type Boxes = (Option<PixelBox>, Option<PixelBox>);
 
 type ReadRow = Option<(Item, Vec<Option<Answer>>)>;
 

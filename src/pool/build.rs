@@ -79,20 +79,24 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
             stage.choose_controls(&controls, &strata)?;
         let (items, item_pictures) = stage.show_items(items)?;
         let (items, item_pictures, left_out) =
-            stage.leave_out_copies(&items, item_pictures, &controls, &control_pictures)?;
+            stage.leave_out_copies(items, item_pictures, &controls, &control_pictures)?;
         let naming = Naming::new(project.campaign.seed, ids_of(&items), ids_of(&controls))?;
         keep_voted(&voted, &naming, options.orphan_votes)?;
-        let pool = assemble(options.pictures, &items, &controls, &naming);
-        pool.write(dir, &project.questions)?;
-        let suites = static_suites(project, items.items.len(), &of_controls, &naming)?;
+        let hashes = [
+            pictures_hash("pictures of items", &items, &item_pictures),
+            pictures_hash("pictures of controls", &controls, &control_pictures),
+        ];
+        let counts = (items.items.len(), controls.items.len());
+        assemble(options.pictures, items, controls, &naming).write(dir, &project.questions)?;
+        let suites = static_suites(project, counts.0, &of_controls, &naming)?;
         if let Some(suites) = &suites {
             disk::write_suites(dir, suites)?;
         }
         let overlap = project.campaign.suite.overlap;
         let summary = PoolSummary {
             campaign: project.campaign.name.clone(),
-            items: items.items.len(),
-            controls: controls.items.len(),
+            items: counts.0,
+            controls: counts.1,
             controls_available: strata.of.len(),
             mix: project.mix,
             overlap,
@@ -114,14 +118,7 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
         {
             origin = origin.with_file(source)?;
         }
-        origin
-            .inputs
-            .extend(pictures_hash("pictures of items", &items, &item_pictures));
-        origin.inputs.extend(pictures_hash(
-            "pictures of controls",
-            &controls,
-            &control_pictures,
-        ));
+        origin.inputs.extend(hashes.into_iter().flatten());
         origin.write(&dir.join("provenance.json"))?;
         Ok(summary)
     })
@@ -198,7 +195,8 @@ fn ids_of(items: &Items) -> impl Iterator<Item = &str> + Clone {
     items.items.iter().map(|i| i.id.as_str())
 }
 
-fn assemble(pictures: bool, items: &Items, controls: &Items, naming: &Naming) -> StoredPool {
+/// Both roles in the order of their names. Takes the items apart instead of copying them: there may be millions.
+fn assemble(pictures: bool, items: Items, controls: Items, naming: &Naming) -> StoredPool {
     let n = naming.names.len();
     let mut pool = StoredPool {
         names: naming.names.to_vec(),
@@ -213,30 +211,30 @@ fn assemble(pictures: bool, items: &Items, controls: &Items, naming: &Naming) ->
             vec![Vec::new(); n]
         },
     };
-    let mut put = |task: u32, item: &Item| {
+    let mut put = |task: u32, item: Item| {
         let at = task as usize;
-        match &item.content {
+        match item.content {
             Content::File(source) | Content::Url(source) => {
-                pool.sources[at] = Some(source.clone());
+                pool.sources[at] = Some(source);
                 if pictures {
                     pool.pictures[at] = Some(format!("{}/{}.jpg", disk::SHOWN, pool.names[at]));
                 }
             }
-            Content::Text(text) => pool.texts[at] = Some(text.clone()),
+            Content::Text(text) => pool.texts[at] = Some(text),
         }
-        pool.items[at] = item.id.clone();
+        pool.items[at] = item.id;
     };
-    for (item, &task) in items.items.iter().zip(&naming.task_of_item) {
+    for (item, &task) in items.items.into_iter().zip(&naming.task_of_item) {
         put(task, item);
     }
-    for (control, &task) in controls.items.iter().zip(&naming.task_of_control) {
+    for (control, &task) in controls.items.into_iter().zip(&naming.task_of_control) {
         put(task, control);
     }
-    for (truths, &task) in items.truths.iter().zip(&naming.task_of_item) {
-        pool.simulated_truths[task as usize] = truths.clone();
+    for (truths, &task) in items.truths.into_iter().zip(&naming.task_of_item) {
+        pool.simulated_truths[task as usize] = truths;
     }
-    for (truths, &task) in controls.truths.iter().zip(&naming.task_of_control) {
-        pool.roles[task as usize] = Role::Control(truths.clone());
+    for (truths, &task) in controls.truths.into_iter().zip(&naming.task_of_control) {
+        pool.roles[task as usize] = Role::Control(truths);
     }
     pool
 }

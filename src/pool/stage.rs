@@ -190,7 +190,7 @@ impl Stage<'_> {
             .filter(|&i| rendered[i as usize].is_some())
             .collect();
         Ok((
-            rows(&items, &good),
+            kept(items, |at| good.binary_search(&(at as u32)).is_ok()),
             rendered.into_iter().flatten().collect(),
         ))
     }
@@ -198,22 +198,22 @@ impl Stage<'_> {
     /// An item that is a control too would meet the annotator as both, and its answer is known.
     pub(super) fn leave_out_copies(
         &mut self,
-        items: &Items,
+        items: Items,
         pictures: Vec<Rendered>,
         controls: &Items,
         control_pictures: &[Rendered],
     ) -> Result<(Items, Vec<Rendered>, Vec<Duplicate>)> {
         let mut left_out: BTreeMap<usize, (usize, bool)> = BTreeMap::new();
         // The same file or text with the same box; what is encoded anew is found by its picture.
-        let key = |item: &Item| (item.content.clone(), self.picked(item).map(bits));
+        let boxed = |item: &Item| self.picked(item).map(bits);
         let known: BTreeMap<_, usize> = controls
             .items
             .iter()
             .enumerate()
-            .map(|(at, c)| (key(c), at))
+            .map(|(at, c)| ((&c.content, boxed(c)), at))
             .collect();
         for (at, item) in items.items.iter().enumerate() {
-            if let Some(&control) = known.get(&key(item)) {
+            if let Some(&control) = known.get(&(&item.content, boxed(item))) {
                 left_out.insert(at, (control, true));
             }
         }
@@ -238,10 +238,8 @@ impl Stage<'_> {
                 self.remove_shown(ITEM, &items.items[item])?;
             }
         }
-        let keep: Vec<u32> = (0..items.items.len() as u32)
-            .filter(|&i| !left_out.contains_key(&(i as usize)))
-            .collect();
-        if keep.is_empty() {
+        let items = kept(items, |at| !left_out.contains_key(&at));
+        if items.items.is_empty() {
             return problem("no items are left: every one is bad, or also a control")
                 .file(&self.project.campaign.items.source)
                 .hint("name other items, or see why these are bad without --skip-bad-rows")
@@ -253,7 +251,7 @@ impl Stage<'_> {
             .filter(|(at, _)| !left_out.contains_key(at))
             .map(|(_, r)| r)
             .collect();
-        Ok((rows(items, &keep), pictures, described))
+        Ok((items, pictures, described))
     }
 
     fn remove_shown(&self, role: &str, item: &Item) -> Result<()> {
@@ -263,6 +261,21 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// Only the rows for which `keep` holds, without copying them.
+fn kept(mut items: Items, keep: impl Fn(usize) -> bool) -> Items {
+    fn retain<T>(list: &mut Vec<T>, keep: &impl Fn(usize) -> bool) {
+        let mut at = 0;
+        list.retain(|_| {
+            at += 1;
+            keep(at - 1)
+        });
+    }
+    retain(&mut items.items, &keep);
+    retain(&mut items.rows, &keep);
+    retain(&mut items.truths, &keep);
+    items
 }
 
 fn bits(b: PixelBox) -> [u64; 4] {

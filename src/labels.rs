@@ -132,6 +132,15 @@ impl Counting<'_> {
     }
 }
 
+/// How many votes each policy leaves out, by the policy's name.
+pub fn left_out_by_policy(study: &Study, verdicts: &[Verdict]) -> Vec<(String, usize)> {
+    let left_out = |policy| Counting { policy, verdicts }.left_out(study);
+    Policy::ALL
+        .iter()
+        .map(|&policy| (policy.to_string(), left_out(policy)))
+        .collect()
+}
+
 /// The labels of a question by a method, from the votes that count.
 pub fn labels(
     study: &Study,

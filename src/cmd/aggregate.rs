@@ -4,7 +4,7 @@ use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs};
 use crate::{
     Result,
     files::write_atomically,
-    labels::{Counting, Labels, Method, labels},
+    labels::{Counting, Labels, Method, labels, left_out_by_policy},
     pool::disk::write_parquet,
     problem,
     study::Study,
@@ -12,7 +12,7 @@ use crate::{
 use polars::prelude::Column;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use veche_pools::{Scale, banning::Policy};
+use veche_pools::Scale;
 
 /// Turn votes into labels: an estimate per item with its standard error, interval and number of votes
 #[derive(Debug, clap::Args)]
@@ -116,19 +116,7 @@ pub fn run(args: &Args) -> Result<()> {
     study
         .provenance("veche aggregate")?
         .write(&beside(&args.out))?;
-    let left_out: Vec<(String, usize)> = Policy::ALL
-        .iter()
-        .map(|&policy| {
-            (
-                policy.to_string(),
-                Counting {
-                    policy,
-                    verdicts: &verdicts,
-                }
-                .left_out(&study),
-            )
-        })
-        .collect();
+    let left_out = left_out_by_policy(&study, &verdicts);
     if args.json {
         let by_policy: serde_json::Map<String, serde_json::Value> = left_out
             .into_iter()

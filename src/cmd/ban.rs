@@ -10,12 +10,12 @@ use crate::{
         toloka_write::{Restriction, Scope, write_restrictions_json},
         write_atomically,
     },
-    labels::Counting,
+    labels::left_out_by_policy,
     problem,
 };
 use serde_json::json;
 use std::path::PathBuf;
-use veche_pools::banning::{Policy, Verdict};
+use veche_pools::banning::Verdict;
 
 /// Apply the ban rules to the votes collected so far and write the list of bans
 ///
@@ -143,19 +143,7 @@ pub fn run(args: &Args) -> Result<()> {
             .collect();
         write_restrictions_json(toloka, &restrictions)?;
     }
-    let left_out: Vec<(String, usize)> = Policy::ALL
-        .iter()
-        .map(|&policy| {
-            (
-                policy.to_string(),
-                Counting {
-                    policy,
-                    verdicts: &verdicts,
-                }
-                .left_out(&study),
-            )
-        })
-        .collect();
+    let left_out = left_out_by_policy(&study, &verdicts);
     if args.json {
         let rows: Vec<_> = bans
             .iter()

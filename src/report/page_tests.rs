@@ -316,9 +316,11 @@ fn the_best_method_comes_first_for_numbers_and_for_choices() {
 
 #[test]
 #[allow(clippy::disallowed_methods)]
-#[ignore = "writes a page to look at: VECHE_SAMPLE=out.html [VECHE_PHOTOS=folder]"]
 fn a_page_to_look_at() {
-    let out = std::env::var("VECHE_SAMPLE").unwrap();
+    // VECHE_SAMPLE=out.html keeps the page; VECHE_PHOTOS=folder puts one's own photos into it.
+    let folder = tempfile::tempdir().unwrap();
+    let usual = folder.path().join("sample.html").display().to_string();
+    let out = std::env::var("VECHE_SAMPLE").unwrap_or(usual);
     let mut photos = Vec::new();
     if let Ok(folder) = std::env::var("VECHE_PHOTOS") {
         let mut paths: Vec<_> = std::fs::read_dir(folder)

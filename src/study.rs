@@ -18,7 +18,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
-use veche_analysis::{ChoiceVotes, NumberVotes};
+use veche_analysis::{ChoiceVotes, NumberVotes, Table};
 use veche_pools::{
     Answer, Question, Scale,
     banning::{
@@ -301,14 +301,7 @@ impl Study {
         question: usize,
         keep: impl Fn(&Cast) -> bool,
     ) -> Result<NumberVotes> {
-        let (items, annotators, values) = self.columns(question, keep, Answer::number);
-        Ok(NumberVotes::new(
-            self.items.len(),
-            self.annotators.len(),
-            &items,
-            &annotators,
-            &values,
-        )?)
+        self.table(question, keep, Answer::number)
     }
 
     /// Votes on a choice question for which `keep` holds, in dense form. Unsure answers are no votes.
@@ -317,35 +310,34 @@ impl Study {
         question: usize,
         keep: impl Fn(&Cast) -> bool,
     ) -> Result<ChoiceVotes> {
-        let (items, annotators, values) = self.columns(question, keep, Answer::choice);
-        Ok(ChoiceVotes::new(
-            self.items.len(),
-            self.annotators.len(),
-            &items,
-            &annotators,
-            &values,
-        )?)
+        self.table(question, keep, Answer::choice)
     }
 
-    fn columns<T>(
+    fn table<T: Copy>(
         &self,
         question: usize,
         keep: impl Fn(&Cast) -> bool,
         value: impl Fn(Answer) -> Option<T>,
-    ) -> (Vec<u32>, Vec<u32>, Vec<T>) {
+    ) -> Result<Table<T>> {
         let (mut items, mut annotators, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        for vote in self
-            .votes
-            .iter()
-            .filter(|v| v.question as usize == question && keep(v))
-        {
-            if let Some(value) = value(vote.answer) {
+        for vote in &self.votes {
+            if vote.question as usize == question
+                && keep(vote)
+                && let Some(value) = value(vote.answer)
+            {
                 items.push(vote.item);
                 annotators.push(vote.annotator);
                 values.push(value);
             }
         }
-        (items, annotators, values)
+        let (n_items, n_annotators) = (self.items.len(), self.annotators.len());
+        Ok(Table::new(
+            n_items,
+            n_annotators,
+            &items,
+            &annotators,
+            &values,
+        )?)
     }
 
     /// Known numbers of a question, by item.

@@ -41,6 +41,22 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    /// A campaign's labels with its own settings.
+    pub fn of_campaign(dir: &Path, out: PathBuf) -> Self {
+        Self {
+            input: VotesArgs::campaign(dir),
+            rules: RuleArgs::default(),
+            policy: PolicyArgs::default(),
+            settings: MethodArgs::default(),
+            method: None,
+            out,
+            with_controls: false,
+            json: false,
+        }
+    }
+}
+
 /// A column of the result.
 enum Cells {
     Text(Vec<Option<String>>),
@@ -50,28 +66,30 @@ enum Cells {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let study = args.input.open()?;
-    let questions = args.input.questions(&study)?;
+    of_study(&args.input.open()?, args)
+}
+
+/// The same for votes that have been read already.
+pub fn of_study(study: &Study, args: &Args) -> Result<()> {
+    let questions = args.input.questions(study)?;
     if args.method.is_some() && questions.len() > 1 {
         // One method cannot suit a number and a choice: ask which question is meant.
         study.question(None)?;
     }
-    let verdicts = args
-        .rules
-        .verdicts(&study, args.input.question.as_deref())?;
-    let policy = args.policy.policy(&study);
+    let verdicts = args.rules.verdicts(study, args.input.question.as_deref())?;
+    let policy = args.policy.policy(study);
     let counting = Counting {
         policy,
         verdicts: &verdicts,
     };
-    let voted = voted(&study, &questions);
+    let voted = voted(study, &questions);
     let items: Vec<usize> = (0..study.items.len())
         .filter(|&i| match &study.pool {
             Some(pool) => args.with_controls || !pool.is_control(i),
             None => voted[i],
         })
         .collect();
-    let settings = args.settings.settings(&study)?;
+    let settings = args.settings.settings(study)?;
     let ids = items
         .iter()
         .map(|&i| Some(study.items[i].clone()))
@@ -79,12 +97,12 @@ pub fn run(args: &Args) -> Result<()> {
     let mut columns = vec![("item".to_owned(), Cells::Text(ids))];
     let mut summary = Vec::new();
     for &question in &questions {
-        let method = Method::of(&study, question, args.method.as_deref(), settings)?;
-        let labels = labels(&study, question, method, counting)?;
+        let method = Method::of(study, question, args.method.as_deref(), settings)?;
+        let labels = labels(study, question, method, counting)?;
         let prefix = (questions.len() > 1).then(|| study.questions[question].name.clone());
         let labelled = add_columns(
             &mut columns,
-            &study,
+            study,
             question,
             &labels,
             &items,
@@ -116,7 +134,7 @@ pub fn run(args: &Args) -> Result<()> {
     study
         .provenance("veche aggregate")?
         .write(&beside(&args.out))?;
-    let left_out = left_out_by_policy(&study, &verdicts);
+    let left_out = left_out_by_policy(study, &verdicts);
     if args.json {
         let by_policy: serde_json::Map<String, serde_json::Value> = left_out
             .into_iter()

@@ -1,6 +1,6 @@
 //! `veche demo`: the whole loop in one command, on drawn faces or on your own pictures.
 
-use super::{init, input::VotesArgs, simulate};
+use super::{aggregate, init, input::VotesArgs, simulate};
 use crate::{
     Problem, Result, assemble,
     config::{self, Project},
@@ -160,23 +160,8 @@ pub fn run(args: &Args) -> Result<()> {
     super::print(&text);
 
     step("labels and report", "");
-    for name in ["aggregate", "report"] {
-        let out = project.out_dir();
-        fs::create_dir_all(&out).map_err(|e| Problem::io("make the folder", &out, &e))?;
-        if name == "aggregate" {
-            let labels = out.join("labels.csv");
-            let words = [
-                "veche",
-                "aggregate",
-                path_text(&args.out)?,
-                "--out",
-                path_text(&labels)?,
-            ];
-            let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(words)
-                .map_err(|e| problem(e.to_string()))?;
-            crate::cli::run(&cli)?;
-        }
-    }
+    let labels = project.out_dir().join("labels.csv");
+    aggregate::of_study(&study, &aggregate::Args::of_campaign(&args.out, labels))?;
     let report = project.out_dir().join("report.html");
     assemble::write_report(&study, &report, "veche demo")?;
     super::note(&format!(

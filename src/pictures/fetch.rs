@@ -108,7 +108,7 @@ fn tries(attempts: u32) -> String {
 ///
 /// `got` runs on the calling thread while others are fetched, so it is the place to decode and render. At most
 /// `concurrency · max_bytes` bytes are held at any time, however slow `got` is. Blocks until all are done; must not be
-/// called inside an async runtime (use [`fetch_all`] there).
+/// called inside an async runtime.
 ///
 /// Answers 408, 425, 429 and 5xx, timeouts and failed connections are tried again after a wait that is drawn between
 /// half and one and a half of the backoff, from the address: many clients do not come back at the same moment, and a
@@ -131,22 +131,6 @@ pub fn fetch_each(
         .map_err(|error| FetchFault::Setup(because(&error)))?;
     runtime.block_on(run(client, urls, spec, got));
     Ok(())
-}
-
-/// As [`fetch_each`], for async callers: all results, in the order of the addresses, held in memory together.
-///
-/// # Errors
-/// Only [`FetchFault::Setup`].
-pub async fn fetch_all(
-    urls: &[String],
-    spec: &FetchSpec,
-) -> Result<Vec<Result<Vec<u8>, FetchFault>>, FetchFault> {
-    let client = client(spec)
-        .build()
-        .map_err(|error| FetchFault::Setup(because(&error)))?;
-    let mut results: Vec<_> = urls.iter().map(|_| Err(FetchFault::BadUrl)).collect();
-    run(client, urls, spec, |at, result| results[at] = result).await;
-    Ok(results)
 }
 
 fn client(spec: &FetchSpec) -> reqwest::ClientBuilder {

@@ -9,6 +9,6 @@ pub mod jpeg_end;
 pub mod render;
 
 pub use decode::{DecodeLimits, Fault, Kind, decode};
-pub use fetch::{FetchFault, FetchSpec, fetch_all, fetch_each};
-pub use fingerprint::{ContentHash, Duplicate, Fingerprint, duplicates, same_bytes};
+pub use fetch::{FetchFault, FetchSpec, fetch_each};
+pub use fingerprint::{ContentHash, Duplicate, Fingerprint, duplicates};
 pub use render::{RenderFault, RenderSpec, render};

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod files;
+mod judging;
 pub mod labels;
 pub mod pictures;
 pub mod pool;

@@ -207,7 +207,7 @@ impl RuleArgs {
 
     /// The verdict on every annotator.
     pub fn verdicts(&self, study: &Study, question: Option<&str>) -> Result<Vec<Verdict>> {
-        study.verdicts(&self.rules(study, question)?)
+        study.judge(&self.rules(study, question)?)
     }
 }
 

@@ -5,13 +5,14 @@ use super::formula::{Buffers, Crowd, Formula, Scratch, View};
 use super::noise::Evidence;
 use super::standing::Standing;
 use crate::NumberVotes;
+use std::sync::Arc;
 
 /// Votes, truths and what follows from them for some formulas.
 pub(super) struct Engine<'a> {
     pub(super) votes: &'a NumberVotes,
     pub(super) truth: &'a [Option<f64>],
     pub(super) evidence: Evidence,
-    pub(super) crowd: Crowd,
+    pub(super) crowd: Arc<Crowd>,
     skills: Vec<Skill>,
     /// Empty unless a formula asks for it.
     standings: Vec<Standing>,
@@ -26,6 +27,18 @@ impl<'a> Engine<'a> {
         evidence: Evidence,
         formulas: &[Formula],
     ) -> Self {
+        let crowd = Arc::new(Crowd::of(votes, evidence.within, formulas));
+        Self::fitted(votes, truth, evidence, formulas, crowd)
+    }
+
+    /// The same with the iterations done already, for these votes and for these formulas at least.
+    pub(super) fn fitted(
+        votes: &'a NumberVotes,
+        truth: &'a [Option<f64>],
+        evidence: Evidence,
+        formulas: &[Formula],
+        crowd: Arc<Crowd>,
+    ) -> Self {
         let skills = evidence.skills();
         let with_standings = formulas.iter().any(Formula::needs_standings);
         let standings = if with_standings {
@@ -38,7 +51,7 @@ impl<'a> Engine<'a> {
         Self {
             votes,
             truth,
-            crowd: Crowd::of(votes, evidence.within, formulas),
+            crowd,
             evidence,
             skills,
             standings,

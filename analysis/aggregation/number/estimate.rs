@@ -1,6 +1,7 @@
 //! One pass over the items: every method's estimates with their standard errors and intervals.
 
 use rayon::prelude::*;
+use std::sync::Arc;
 
 use super::calibration::Calibration;
 use super::engine::Engine;
@@ -82,16 +83,39 @@ fn convergence(crowd: &Crowd, formulas: &[Formula]) -> Convergence {
     })
 }
 
+/// What methods fit to the votes alone, without any truth: done once for several runs on the same votes.
+pub(in crate::aggregation) struct Fits(Arc<Crowd>);
+
+impl Fits {
+    /// Everything these methods need.
+    pub(in crate::aggregation) fn of(
+        votes: &NumberVotes,
+        methods: &[NumberMethod],
+        settings: &NumberSettings,
+    ) -> Self {
+        let evidence = Evidence::of(votes, &vec![None; votes.n_items()], settings.shrinkage);
+        let all = methods.iter();
+        let formulas: Vec<Formula> = all
+            .flat_map(|m| formulas(*m, settings, &evidence.noise))
+            .collect();
+        Self(Arc::new(Crowd::of(votes, evidence.within, &formulas)))
+    }
+}
+
 /// All items by one method. Settings and table have been checked.
 pub(super) fn estimate(
     method: NumberMethod,
     votes: &NumberVotes,
     truth: &[Option<f64>],
     settings: &NumberSettings,
+    fits: Option<&Fits>,
 ) -> NumberResult {
     let evidence = Evidence::of(votes, truth, settings.shrinkage);
     let formulas = formulas(method, settings, &evidence.noise);
-    let engine = Engine::new(votes, truth, evidence, &formulas);
+    let engine = match fits {
+        Some(Fits(crowd)) => Engine::fitted(votes, truth, evidence, &formulas, crowd.clone()),
+        None => Engine::new(votes, truth, evidence, &formulas),
+    };
     let model = model(method, &engine, &formulas);
     let evidence = &engine.evidence;
     let quantile = normal_quantile(settings.level);
@@ -195,7 +219,7 @@ mod tests {
         )
         .unwrap();
         let truth = [Some(30.0), Some(50.0), None];
-        let result = estimate(method, &votes, &truth, &NumberSettings::default());
+        let result = estimate(method, &votes, &truth, &NumberSettings::default(), None);
         result.estimates[item].unwrap().value
     }
 

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::error::check_setting;
 
 /// Votes an item has before its standard error is looked at.
-pub const LEAST_VOTES: u32 = 3;
+const LEAST_VOTES: u32 = 3;
 
 /// What stopping early gives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

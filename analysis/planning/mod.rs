@@ -14,6 +14,7 @@ mod adaptive;
 mod bans;
 mod cost;
 pub mod formula;
+mod minds;
 mod pilot;
 mod population;
 mod predict;

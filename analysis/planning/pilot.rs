@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::population::{Population, SLIP_SHARE, Truths, Uncertainty};
+use super::minds::SLIP_SHARE;
+use super::population::{Population, Truths, Uncertainty};
 use crate::error::check_truths;
 use crate::scoring::number::check_finite;
 use crate::{Error, NumberVotes};
@@ -28,6 +29,8 @@ pub struct Pilot {
 ///   (one-way analysis of variance).
 /// - τ²: the mean product of errors of two annotators on the same control; it includes the square of the common bias. Its standard
 ///   error is that of a mean over controls.
+/// - Pull to the middle: the slope of controls' mean errors against their truths, with its sign turned, between −1 and 1; how large errors are
+///   at the lower end of the scale is not measured ([`Population::low_end`] is 1).
 /// - Biases: their standard deviation without what chance adds. Tails: from the ratio of root mean square to mean absolute
 ///   error around each annotator's own bias.
 /// - Bots: the share of banned among annotators with votes.
@@ -51,6 +54,8 @@ pub fn measure(
     // Per control: pairs, and the sum of products over them.
     let mut products: Vec<(f64, f64)> = Vec::new();
     let mut truths = Vec::new();
+    // Per control: truth and mean error.
+    let mut line: Vec<(f64, f64)> = Vec::new();
     for (item, annotators, values) in votes.items() {
         for &u in annotators {
             done[u as usize] += 1.0;
@@ -69,6 +74,7 @@ pub fn measure(
         }
         if n > 0.0 {
             truths.push(z.clamp(scale.0, scale.1));
+            line.push((z, sum / n));
         }
         if n > 1.0 {
             products.push((n * (n - 1.0), sum * sum - squares));
@@ -113,7 +119,9 @@ pub fn measure(
             mae,
             spread: of_mae.sd.min(0.9 * mae),
             shared_sd: shared.max(0.0).sqrt().min(most_bias),
+            pull: pull(&line),
             bias_sd: of_bias.sd.min(most_bias),
+            low_end: 1.0,
             slip: slip(&people),
             bots: (f64::from(found) / f64::from(all.max(1))).min(0.95),
             activity_sd: sd(&logs).min(4.0),
@@ -130,6 +138,19 @@ pub fn measure(
         controls: truth_count(truth, votes),
         answers: people.iter().map(|e| e.len()).sum(),
     })
+}
+
+/// The slope of mean error against truth with its sign turned; 0 where all truths are equal.
+fn pull(line: &[(f64, f64)]) -> f64 {
+    let n = line.len() as f64;
+    let (x, y) = line.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    let products: f64 = line.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    let squares: f64 = line.iter().map(|p| (p.0 - x).powi(2)).sum();
+    if squares > 0.0 {
+        (-products / squares).clamp(-1.0, 1.0)
+    } else {
+        0.0
+    }
 }
 
 fn truth_count(truth: &[Option<f64>], votes: &NumberVotes) -> usize {
@@ -257,6 +278,8 @@ mod tests {
             bots: 0.0,
             shared_sd: 3.0,
             spread: 1.8,
+            pull: 0.08,
+            low_end: 1.0,
             scale: (-500.0, 500.0),
             ..Population::default()
         };
@@ -272,7 +295,7 @@ mod tests {
             items: 20,
             annotators: 200,
         };
-        let (mut covered, mut sums) = ([0.0; 3], [0.0; 5]);
+        let (mut covered, mut sums) = ([0.0; 3], [0.0; 6]);
         for replicate in 0..10 {
             let world = World::draw(&truth, &setup, &Bans::default(), size, 6, 8, replicate);
             let taken = world.take(|_| 6).unwrap();
@@ -286,13 +309,13 @@ mod tests {
             for (covered, off) in covered.iter_mut().zip(off) {
                 *covered += f64::from(u8::from(off.abs() < 2.2));
             }
-            let all = [p.mae, p.spread, p.shared_sd, p.bias_sd, p.slip];
+            let all = [p.mae, p.spread, p.shared_sd, p.bias_sd, p.slip, p.pull];
             for (sum, value) in sums.iter_mut().zip(all) {
                 *sum += value / 10.0;
             }
         }
-        let expected = [truth.mae, truth.spread, truth.shared_sd, 1.9, truth.slip];
-        for ((found, expected), tolerance) in sums.iter().zip(expected).zip([0.03, 0.12, 0.06, 0.15, 0.25]) {
+        let expected = [truth.mae, truth.spread, truth.shared_sd, 1.9, truth.slip, truth.pull];
+        for ((found, expected), tolerance) in sums.iter().zip(expected).zip([0.03, 0.12, 0.06, 0.15, 0.25, 0.15]) {
             assert!((found / expected - 1.0).abs() < tolerance, "{sums:?}");
         }
         assert!(covered.iter().all(|c| *c >= 7.0), "{covered:?}");

@@ -1,18 +1,19 @@
 //! Who votes: how good annotators are, how much they differ, what they share, and how many do not look.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution, StandardNormal};
 use serde::Serialize;
-use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
-use super::bans::{Bans, BotKind};
 use super::formula::{HALF_NORMAL_MEAN, floor};
 use crate::Error;
 use crate::error::check_setting;
 
-/// Share of an honest annotator's answers that are slips, with a larger noise: what makes the tails heavy.
-pub(super) const SLIP_SHARE: f64 = 0.1;
+/// MAEs are symmetric while their standard deviation is at most this share of their mean, else log-normal: a symmetric
+/// distribution would then reach 0.
+const MOST_SYMMETRIC: f64 = 0.35;
+/// Symmetric ones lie within so many standard deviations.
+const FARTHEST: f64 = 2.24;
 
 /// Where the true values of items lie, in the unit of the question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,21 +39,30 @@ pub struct Uncertainty {
 
 /// Annotators and items as a plan sees them. Lengths are in the unit of the question.
 ///
-/// An honest annotator u answers item i with `z_i + s_i + b_u + σ_u·ε`, kept on the scale: `s_i ~ N(0, τ²)` shared by all,
-/// `b_u` normal (cut at two standard deviations, larger for those who err more), ε normal with one answer in ten [`Population::slip`]
-/// times as far off. Their MAEs are log-normal with the mean and standard deviation given, and σ_u is solved for.
+/// An honest annotator u answers item i with `z_i + s_i + b_u + m(z_i)·σ_u·ε`, kept on the scale. `s_i`, with variance τ², is shared
+/// by all: the [`Population::pull`] to the middle of the truths, and for the rest normal, its size as `m`. `b_u` is normal, cut at
+/// two standard deviations, and larger for those who err more. ε is normal with one answer in ten [`Population::slip`] times as far
+/// off. `m` rises from [`Population::low_end`] at the lower end of the scale to 1 at a fifth of it. The MAEs have the mean and
+/// standard deviation given and are symmetric, as in the campaign of MiVOLO (log-normal where they differ by more than a third), and
+/// σ_u is solved for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Population {
     /// Mean over honest annotators of their expected MAE.
     pub mae: f64,
     /// Standard deviation between them.
     pub spread: f64,
-    /// τ: standard deviation of the error that all share on an item.
+    /// τ: standard deviation of the error that all share on an item, the pull included.
     pub shared_sd: f64,
+    /// How much answers are drawn to the middle of the truths: with 0.08 an item 10 away from it is seen 0.8 nearer. Only as much
+    /// of it counts as τ leaves room for.
+    pub pull: f64,
     /// Standard deviation of annotators' own constant biases.
     pub bias_sd: f64,
     /// How many times as far off a slip is; 1 for normal errors, 2.2 as in the simulated crowd.
     pub slip: f64,
+    /// How large errors are at the lower end of the scale, relative to those from a fifth of it on: a baby is hardly taken
+    /// for a teenager. 1: as large.
+    pub low_end: f64,
     /// Share of annotators who do not look, 0 to below 1.
     pub bots: f64,
     /// Standard deviation of the logarithm of how much annotators do: 1.33 when a few do most of the work.
@@ -72,8 +82,10 @@ impl Default for Population {
             mae: 7.22,
             spread: 1.4,
             shared_sd: 3.0,
+            pull: 0.0,
             bias_sd: 2.0,
             slip: 2.2,
+            low_end: 0.4,
             bots: 0.05,
             activity_sd: 1.33,
             scale: (0.0, 120.0),
@@ -81,21 +93,6 @@ impl Default for Population {
             uncertainty: Uncertainty::default(),
         }
     }
-}
-
-/// One annotator.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Person {
-    /// How much this one does, relative to others.
-    pub(super) activity: f64,
-    /// Controls after which this one is found out; `None`: never.
-    pub(super) caught_after: Option<u32>,
-    /// How this one does not look; `None` for the honest.
-    pub(super) bot: Option<BotKind>,
-    bias: f64,
-    noise: f64,
-    /// Place on the scale, 0 to 1, of a bot's one answer.
-    anchor: f64,
 }
 
 impl Population {
@@ -115,6 +112,10 @@ impl Population {
         }
         let ok = (0.0..1.0).contains(&self.bots);
         check_setting(ok, "bots", self.bots, "must be a share, 0 up to below 1")?;
+        let ok = (-1.0..=1.0).contains(&self.pull);
+        check_setting(ok, "pull", self.pull, "must be −1 to 1")?;
+        let ok = (0.0..=1.0).contains(&self.low_end);
+        check_setting(ok, "low end", self.low_end, "must be 0 to 1")?;
         let ok = (1.0..=10.0).contains(&self.slip);
         check_setting(ok, "slip", self.slip, "must be 1 to 10")?;
         let ok = self.activity_sd <= 4.0;
@@ -144,6 +145,23 @@ impl Population {
         }
     }
 
+    /// The MAE of an annotator whose talent is this standard normal number.
+    pub(super) fn own_mae(&self, talent: f64) -> f64 {
+        let ratio = self.spread / self.mae;
+        if ratio > MOST_SYMMETRIC {
+            let log_sd = (1.0 + ratio * ratio).ln().sqrt();
+            return self.mae * (log_sd * talent - log_sd * log_sd / 2.0).exp();
+        }
+        // A normal number cut at ±2.24 has a standard deviation of 0.978.
+        self.mae + self.spread * talent.clamp(-FARTHEST, FARTHEST) / 0.978
+    }
+
+    /// How large errors are at this place.
+    pub(super) fn size(&self, truth: f64) -> f64 {
+        let place = (truth - self.scale.0) / (self.scale.1 - self.scale.0);
+        (self.low_end + 5.0 * (1.0 - self.low_end) * place).clamp(self.low_end, 1.0)
+    }
+
     /// The population with figures drawn from their uncertainty: normal, kept within their ranges; the share of bots from
     /// its posterior under Jeffreys' prior.
     pub(super) fn drawn(&self, rng: &mut ChaCha8Rng) -> Self {
@@ -165,115 +183,6 @@ impl Population {
         other.uncertainty = Uncertainty::default();
         other
     }
-
-    /// `n` annotators, a share of [`Population::bots`] of them bots (rounded at random).
-    pub(super) fn people(&self, n: usize, bans: &Bans, rng: &mut ChaCha8Rng) -> Vec<Person> {
-        let weights: f64 = bans.bots.iter().map(|b| b.1).sum();
-        let wanted = if weights > 0.0 { self.bots * n as f64 } else { 0.0 };
-        let bots = (wanted + rng.random::<f64>()).floor() as usize;
-        // Evenly over the kinds and over the tables of bans, so that a small share of bots is not a matter of luck.
-        let start: f64 = rng.random();
-        (0..n)
-            .map(|u| {
-                let along = (u as f64 + start) / bots.max(1) as f64 % 1.0;
-                let quantile = rng.random();
-                let kind = (u < bots).then(|| pick(bans, along * weights));
-                self.person(kind, bans, quantile, rng)
-            })
-            .collect()
-    }
-
-    fn person(
-        &self,
-        kind: Option<usize>,
-        bans: &Bans,
-        quantile: f64,
-        rng: &mut ChaCha8Rng,
-    ) -> Person {
-        let (bot, caught) = match kind.and_then(|k| bans.bots.get(k)) {
-            Some((kind, _, caught)) => (Some(*kind), caught),
-            None => (None, &bans.honest),
-        };
-        let log_sd = (1.0 + (self.spread / self.mae).powi(2)).ln().sqrt();
-        let mae = self.mae * (log_sd * normal(rng) - log_sd * log_sd / 2.0).exp();
-        let bias = self.bias_sd * normal(rng).clamp(-2.0, 2.0) * mae / self.mae;
-        let activity = (self.activity_sd * normal(rng)).exp();
-        let anchor = 0.15 + 0.225 * rng.random::<f64>();
-        Person {
-            activity,
-            caught_after: caught.at(quantile),
-            bot,
-            bias,
-            noise: self.noise(mae, bias),
-            anchor,
-        }
-    }
-
-    /// The σ under which an annotator of this bias has this expected MAE; 0 if bias and shared error alone exceed it.
-    fn noise(&self, mae: f64, bias: f64) -> f64 {
-        let expected = |noise: f64| {
-            let sd = |noise: f64| (self.shared_sd.powi(2) + noise * noise).sqrt();
-            (1.0 - SLIP_SHARE) * folded_normal_mean(bias, sd(noise))
-                + SLIP_SHARE * folded_normal_mean(bias, sd(self.slip * noise))
-        };
-        let (mut low, mut high) = (0.0, 2.0 * mae / HALF_NORMAL_MEAN);
-        for _ in 0..30 {
-            let middle = f64::midpoint(low, high);
-            if expected(middle) < mae {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        low
-    }
-
-    /// A true value.
-    pub(super) fn truth(&self, rng: &mut ChaCha8Rng) -> f64 {
-        match &self.truths {
-            Truths::Evenly(a, b) => a + (b - a) * rng.random::<f64>(),
-            Truths::Like(values) => values[rng.random_range(0..values.len())],
-        }
-    }
-
-    /// What somebody answers about an item of this truth and shared error.
-    pub(super) fn answer(&self, who: &Person, truth: f64, shared: f64, rng: &mut impl Rng) -> f64 {
-        let (low, high) = self.scale;
-        // The same number of draws for everybody: an answer more or less must not move the others.
-        let (slip, guess): (f64, f64) = (rng.random(), rng.random());
-        let noise = normal(rng);
-        let size = if slip < SLIP_SHARE { self.slip } else { 1.0 };
-        let seen = truth + shared + who.bias + who.noise * size * noise;
-        let place = match who.bot {
-            None => return seen.clamp(low, high),
-            // A second use of `slip`, far from the slips.
-            Some(BotKind::HalfRandom) if slip < 0.5 => return seen.clamp(low, high),
-            Some(BotKind::HalfRandom | BotKind::Random) => guess,
-            Some(BotKind::Plausible) => 35.0 / 120.0 + 0.1 * noise,
-            Some(BotKind::Constant) => who.anchor,
-        };
-        (low + place * (high - low)).clamp(low, high)
-    }
-}
-
-/// The kind at this place of the cumulated weights.
-fn pick(bans: &Bans, at: f64) -> usize {
-    let mut sum = 0.0;
-    let place = bans.bots.iter().position(|b| {
-        sum += b.1;
-        at < sum
-    });
-    place.unwrap_or(bans.bots.len().saturating_sub(1))
-}
-
-/// E |X| of X ~ N(mean, sd²) (Leone, Nelson and Nottingham 1961).
-fn folded_normal_mean(mean: f64, sd: f64) -> f64 {
-    if sd <= 0.0 {
-        return mean.abs();
-    }
-    let standard = Normal::standard();
-    let ratio = mean / sd;
-    2.0 * sd * standard.pdf(ratio) + mean * (1.0 - 2.0 * standard.cdf(-ratio))
 }
 
 pub(super) fn normal(rng: &mut impl Rng) -> f64 {
@@ -283,61 +192,6 @@ pub(super) fn normal(rng: &mut impl Rng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-
-    fn measured(population: &Population) -> (f64, f64, f64) {
-        let rng = &mut ChaCha8Rng::seed_from_u64(4);
-        let people = population.people(400, &Bans::default(), rng);
-        let maes: Vec<f64> = people
-            .iter()
-            .map(|who| {
-                let errors = (0..400).map(|_| {
-                    let shared = population.shared_sd * normal(rng);
-                    (population.answer(who, 50.0, shared, rng) - 50.0).abs()
-                });
-                errors.sum::<f64>() / 400.0
-            })
-            .collect();
-        let mean = maes.iter().sum::<f64>() / 400.0;
-        let variance = maes.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / 399.0;
-        // What chance adds to 400 answers of a standard deviation of about 6.
-        let chance = maes.iter().map(|m| (0.85 * m).powi(2)).sum::<f64>() / 400.0 / 400.0;
-        let quiet = people.iter().filter(|p| p.noise == 0.0).count() as f64;
-        (mean, (variance - chance).max(0.0).sqrt(), quiet)
-    }
-
-    #[test]
-    fn annotators_have_the_errors_that_were_asked_for() {
-        for (mae, spread, shared_sd) in [(7.22, 1.4, 3.0), (7.22, 2.5, 0.0), (4.0, 0.5, 4.0)] {
-            let population = Population {
-                mae,
-                spread,
-                shared_sd,
-                bots: 0.0,
-                scale: (-1000.0, 1000.0),
-                ..Population::default()
-            };
-            let (mean, sd, _) = measured(&population);
-            assert!((mean / mae - 1.0).abs() < 0.04, "{mean} {mae}");
-            assert!((sd - spread).abs() < 0.2 * spread + 0.1, "{sd} {spread}");
-        }
-    }
-
-    #[test]
-    fn bots_are_the_share_asked_for_and_of_all_kinds() {
-        let population = Population {
-            bots: 0.21,
-            ..Population::default()
-        };
-        let rng = &mut ChaCha8Rng::seed_from_u64(4);
-        let people = population.people(100, &Bans::default(), rng);
-        let of = |kind| people.iter().filter(|p| p.bot == Some(kind)).count();
-        let counts = BotKind::ALL.map(of);
-        assert!((21..=22).contains(&counts.iter().sum::<usize>()), "{counts:?}");
-        for (count, share) in counts.iter().zip([9.0, 3.0, 6.0, 3.0]) {
-            assert!((*count as f64 - share).abs() < 1.5, "{counts:?}");
-        }
-    }
 
     #[test]
     fn what_cannot_be_is_refused_by_name() {

@@ -53,7 +53,7 @@ impl Effort {
         let (replicates, items, annotators) = match method {
             Auto | Learned | Hybrid => (6, 800, 120),
             Catd | Crh | Gtm | LfcN | StudentT => (10, 800, 150),
-            _ => (20, 400, 240),
+            _ => (60, 400, 240),
         };
         Self {
             replicates,

@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::bans::Bans;
 use super::cost::Setup;
-use super::population::{Person, Population, normal};
+use super::minds::{Minds, Person};
+use super::population::Population;
 use crate::{Error, NumberVotes};
 
 /// Controls simulated per annotator at most: with so many an MAE is known to 4 %, and more change nothing.
@@ -84,9 +85,9 @@ impl World {
         replicate: u64,
     ) -> Self {
         let dice = |purpose, index| stream(seed, replicate, purpose, index);
-        let population = population.drawn(&mut dice(Purpose::Parameters, 0));
+        let minds = Minds::new(population.drawn(&mut dice(Purpose::Parameters, 0)));
         let rng = &mut dice(Purpose::People, 0);
-        let people = population.people(size.annotators, bans, rng);
+        let people = minds.people(size.annotators, bans, rng);
         let (work, caught) = shares_of_work(&people, setup);
         let controls: Vec<u32> = work
             .iter()
@@ -110,8 +111,7 @@ impl World {
         let mut race: Vec<(f64, u32)> = Vec::with_capacity(size.annotators);
         for item in 0..size.items {
             let rng = &mut dice(Purpose::Item, item as u64);
-            let truth = population.truth(rng);
-            let shared = population.shared_sd * normal(rng);
+            let (truth, shared) = minds.item(rng);
             world.truths.push(truth);
             // Weighted sampling without replacement (Efraimidis and Spirakis 2006): the first of exponential arrivals.
             race.clear();
@@ -128,16 +128,16 @@ impl World {
             for &(_, u) in &race {
                 let who = &world.people[u as usize];
                 world.order.push(u);
-                world.values.push(population.answer(who, truth, shared, rng));
+                world.values.push(minds.answer(who, truth, shared, rng));
             }
         }
-        world.answer_controls(&population, setup, seed, replicate);
+        world.answer_controls(&minds, setup, seed, replicate);
         world
     }
 
     fn answer_controls(
         &mut self,
-        population: &Population,
+        minds: &Minds,
         setup: &Setup,
         seed: u64,
         replicate: u64,
@@ -146,8 +146,9 @@ impl World {
         let rng = &mut stream(seed, replicate, Purpose::Controls, 0);
         let mut shared = Vec::with_capacity(pool as usize);
         for _ in 0..pool {
-            self.control_truths.push(population.truth(rng));
-            shared.push(population.shared_sd * normal(rng));
+            let (truth, error) = minds.item(rng);
+            self.control_truths.push(truth);
+            shared.push(error);
         }
         let (items, annotators, values) = &mut self.control_votes;
         for (u, (who, &n)) in (0u32..).zip(self.people.iter().zip(&self.controls)) {
@@ -162,7 +163,7 @@ impl World {
                 let truth = self.control_truths[control];
                 items.push((self.items + control) as u32);
                 annotators.push(u);
-                values.push(population.answer(who, truth, shared[control], rng));
+                values.push(minds.answer(who, truth, shared[control], rng));
             }
         }
     }

@@ -117,7 +117,10 @@ mod tests {
         assert!((5.0..12.0).contains(&votes), "{votes}");
         assert!(stopped.not_reached < 0.2);
         let same = predict(&plan().with_overlap(votes.round() as u32)).unwrap();
-        assert!(stopped.prediction.error < 1.05 * same.error, "{stopped:?} {same:?}");
+        assert!(
+            stopped.prediction.error < 1.05 * same.error,
+            "{stopped:?} {same:?}"
+        );
     }
 
     #[test]

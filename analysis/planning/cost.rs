@@ -203,8 +203,16 @@ pub fn control_needs(population: &Population, setup: &Setup) -> ControlNeeds {
         shown_most: at(busiest).max(mean),
         for_half: real(0.5),
         for_four_fifths: real(0.8),
-        reliability: if mean > 0.0 { 1.0 / (1.0 + k / mean) } else { 0.0 },
-        mae_error: if mean > 0.0 { 0.82 / mean.sqrt() } else { f64::INFINITY },
+        reliability: if mean > 0.0 {
+            1.0 / (1.0 + k / mean)
+        } else {
+            0.0
+        },
+        mae_error: if mean > 0.0 {
+            0.82 / mean.sqrt()
+        } else {
+            f64::INFINITY
+        },
         suites_without_repeats: (setup.control > 0)
             .then(|| u64::from(setup.controls / setup.control)),
     }
@@ -247,7 +255,10 @@ mod tests {
     fn a_bill_as_worked_by_hand() {
         // 60,000 votes in suites of 6: 10,000 suites and as many controls; 700 paid and 210 fee; 100 hours.
         let b = bill(&setup(), &prices(), 10.0);
-        assert_eq!((b.suites, b.votes, b.control_answers), (10_000, 60_000, 10_000));
+        assert_eq!(
+            (b.suites, b.votes, b.control_answers),
+            (10_000, 60_000, 10_000)
+        );
         assert!((b.money - 910.0).abs() < 1e-9 && (b.money_for_controls - 130.0).abs() < 1e-9);
         assert!((b.hours - 100.0).abs() < 1e-9 && (b.hours_each - 1.0).abs() < 1e-9);
         // Suites of twice the size hold 12 real tasks and 2 controls: half as many, the same money.
@@ -271,11 +282,18 @@ mod tests {
             ..Population::default()
         };
         let needs = control_needs(&even, &setup());
-        for shown in [needs.shown_mean, needs.shown_median, needs.shown_nine_in_ten, needs.shown_most] {
+        for shown in [
+            needs.shown_mean,
+            needs.shown_median,
+            needs.shown_nine_in_ten,
+            needs.shown_most,
+        ] {
             assert!((shown - 100.0).abs() < 1e-6, "{needs:?}");
         }
         // (0.82·7/1.4)² = 16.81 controls until half is real, four times as many until four fifths are.
-        assert!((needs.for_half - 16.81).abs() < 1e-9 && (needs.for_four_fifths - 67.24).abs() < 1e-9);
+        assert!(
+            (needs.for_half - 16.81).abs() < 1e-9 && (needs.for_four_fifths - 67.24).abs() < 1e-9
+        );
         assert!((needs.reliability - 100.0 / 116.81).abs() < 1e-9);
         assert!((needs.mae_error - 0.082).abs() < 1e-12);
         assert_eq!(needs.suites_without_repeats, Some(500));

@@ -62,7 +62,9 @@ mod tests {
                 match votes_needed(7.22, tau, target) {
                     Some(votes) => {
                         assert!(label_mae(7.22, tau, f64::from(votes)) <= target + 1e-9);
-                        assert!(votes == 1 || label_mae(7.22, tau, f64::from(votes) - 1.0) > target);
+                        assert!(
+                            votes == 1 || label_mae(7.22, tau, f64::from(votes) - 1.0) > target
+                        );
                     }
                     None => assert!(floor(tau) >= target),
                 }

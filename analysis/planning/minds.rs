@@ -51,14 +51,24 @@ impl Minds {
         sorted.sort_unstable_by(f64::total_cmp);
         let at = |share: f64| match &population.truths {
             Truths::Evenly(a, b) => a + (b - a) * share,
-            Truths::Like(_) => sorted[((sorted.len() as f64 * share) as usize).min(sorted.len() - 1)],
+            Truths::Like(_) => {
+                sorted[((sorted.len() as f64 * share) as usize).min(sorted.len() - 1)]
+            }
         };
         let many: Vec<f64> = (0..600).map(|k| at((f64::from(k) + 0.5) / 600.0)).collect();
         let centre = many.iter().sum::<f64>() / 600.0;
         let variance = many.iter().map(|z| (z - centre).powi(2)).sum::<f64>() / 600.0;
-        let square = many.iter().map(|&z| population.size(z).powi(2)).sum::<f64>() / 600.0;
+        let square = many
+            .iter()
+            .map(|&z| population.size(z).powi(2))
+            .sum::<f64>()
+            / 600.0;
         let tau = population.shared_sd;
-        let most = if variance > 0.0 { tau / variance.sqrt() } else { 0.0 };
+        let most = if variance > 0.0 {
+            tau / variance.sqrt()
+        } else {
+            0.0
+        };
         let pull = population.pull.clamp(-most, most);
         let rest = (tau * tau - pull * pull * variance).max(0.0);
         let points = std::array::from_fn(|k| {
@@ -77,7 +87,11 @@ impl Minds {
     /// `n` annotators, a share of [`Population::bots`] of them bots (rounded at random).
     pub(super) fn people(&self, n: usize, bans: &Bans, rng: &mut ChaCha8Rng) -> Vec<Person> {
         let weights: f64 = bans.bots.iter().map(|b| b.1).sum();
-        let share = if weights > 0.0 { self.population.bots } else { 0.0 };
+        let share = if weights > 0.0 {
+            self.population.bots
+        } else {
+            0.0
+        };
         let bots = (share * n as f64 + rng.random::<f64>()).floor() as usize;
         // Evenly over the kinds, so that what kinds a few bots are is not a matter of luck.
         let start: f64 = rng.random();
@@ -150,7 +164,11 @@ impl Minds {
         // The same number of draws for everybody: an answer more or less must not move the others.
         let (slip, guess): (f64, f64) = (rng.random(), rng.random());
         let noise = normal(rng);
-        let far = if slip < SLIP_SHARE { self.population.slip } else { 1.0 };
+        let far = if slip < SLIP_SHARE {
+            self.population.slip
+        } else {
+            1.0
+        };
         let own = self.population.size(truth) * who.noise * far * noise;
         let seen = (truth + shared + who.bias + own).clamp(low, high);
         let place = match who.bot {
@@ -246,10 +264,12 @@ mod tests {
         let people = Minds::new(population).people(100, &Bans::default(), rng);
         let of = |kind| people.iter().filter(|p| p.bot == Some(kind)).count();
         let counts = BotKind::ALL.map(of);
-        assert!((21..=22).contains(&counts.iter().sum::<usize>()), "{counts:?}");
+        assert!(
+            (21..=22).contains(&counts.iter().sum::<usize>()),
+            "{counts:?}"
+        );
         for (count, share) in counts.iter().zip([9.0, 3.0, 6.0, 3.0]) {
             assert!((*count as f64 - share).abs() < 1.5, "{counts:?}");
         }
     }
-
 }

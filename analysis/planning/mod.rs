@@ -22,7 +22,7 @@ mod search;
 mod world;
 
 pub use adaptive::{Adaptive, adaptive};
-pub use bans::{BotKind, Bans, Caught};
+pub use bans::{Bans, BotKind, Caught};
 pub use cost::{Bill, ControlNeeds, Prices, Setup, bill, control_needs};
 pub use pilot::{Pilot, measure};
 pub use population::{Population, Truths, Uncertainty};

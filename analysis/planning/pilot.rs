@@ -143,7 +143,9 @@ pub fn measure(
 /// The slope of mean error against truth with its sign turned; 0 where all truths are equal.
 fn pull(line: &[(f64, f64)]) -> f64 {
     let n = line.len() as f64;
-    let (x, y) = line.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    let (x, y) = line
+        .iter()
+        .fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
     let products: f64 = line.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
     let squares: f64 = line.iter().map(|p| (p.0 - x).powi(2)).sum();
     if squares > 0.0 {
@@ -314,8 +316,19 @@ mod tests {
                 *sum += value / 10.0;
             }
         }
-        let expected = [truth.mae, truth.spread, truth.shared_sd, 1.9, truth.slip, truth.pull];
-        for ((found, expected), tolerance) in sums.iter().zip(expected).zip([0.03, 0.12, 0.06, 0.15, 0.25, 0.15]) {
+        let expected = [
+            truth.mae,
+            truth.spread,
+            truth.shared_sd,
+            1.9,
+            truth.slip,
+            truth.pull,
+        ];
+        for ((found, expected), tolerance) in sums
+            .iter()
+            .zip(expected)
+            .zip([0.03, 0.12, 0.06, 0.15, 0.25, 0.15])
+        {
             assert!((found / expected - 1.0).abs() < tolerance, "{sums:?}");
         }
         assert!(covered.iter().all(|c| *c >= 7.0), "{covered:?}");

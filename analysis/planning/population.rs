@@ -121,7 +121,12 @@ impl Population {
         let ok = self.activity_sd <= 4.0;
         check_setting(ok, "activity", self.activity_sd, "must be at most 4")?;
         let ok = self.spread <= self.mae;
-        check_setting(ok, "spread", self.spread, "must not exceed the annotator MAE")?;
+        check_setting(
+            ok,
+            "spread",
+            self.spread,
+            "must not exceed the annotator MAE",
+        )?;
         let room = floor(self.shared_sd) < 0.95 * self.mae;
         let reason = "annotators of this MAE cannot share an error that large: 0.798 times it must stay below 95 % of the MAE";
         check_setting(room, "shared error", self.shared_sd, reason)?;
@@ -140,7 +145,12 @@ impl Population {
             Truths::Like(values) => {
                 check_setting(!values.is_empty(), "truths", 0.0, "there must be some")?;
                 let outside = values.iter().find(|z| !inside(**z));
-                check_setting(outside.is_none(), "truths", *outside.unwrap_or(&0.0), reason)
+                check_setting(
+                    outside.is_none(),
+                    "truths",
+                    *outside.unwrap_or(&0.0),
+                    reason,
+                )
             }
         }
     }

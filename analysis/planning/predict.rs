@@ -47,9 +47,7 @@ impl Effort {
     /// Enough for a Monte-Carlo error of about 1 %: many small campaigns for a formula, few larger ones for a method that
     /// learns from all votes of an annotator.
     pub fn of(method: NumberMethod) -> Self {
-        use NumberMethod::{
-            Auto, Catd, Crh, Gtm, Hybrid, Learned, LfcN, StudentT,
-        };
+        use NumberMethod::{Auto, Catd, Crh, Gtm, Hybrid, Learned, LfcN, StudentT};
         let (replicates, items, annotators) = match method {
             Auto | Learned | Hybrid => (6, 800, 120),
             Catd | Crh | Gtm | LfcN | StudentT => (10, 800, 150),
@@ -110,7 +108,12 @@ impl Plan {
         let n = f64::from(self.effort.replicates);
         check_setting(n >= 2.0, "replicates", n, "must be at least 2")?;
         let n = f64::from(self.effort.items.min(self.effort.annotators));
-        check_setting(n >= 10.0, "simulated items and annotators", n, "must be at least 10")?;
+        check_setting(
+            n >= 10.0,
+            "simulated items and annotators",
+            n,
+            "must be at least 10",
+        )?;
         let controls = self.setup.control > 0;
         if self.method.needs_controls() && !controls {
             return Err(Error::NoControls {
@@ -135,7 +138,9 @@ impl Plan {
             annotators: self.setup.annotators.min(least.max(2 * depth as u32)) as usize,
         };
         let (population, setup) = (&self.population, &self.setup);
-        World::draw(population, setup, &self.bans, size, depth, self.seed, replicate)
+        World::draw(
+            population, setup, &self.bans, size, depth, self.seed, replicate,
+        )
     }
 
     /// Labels the items of a world from the first votes of each.
@@ -146,7 +151,9 @@ impl Plan {
         mut each: impl FnMut(usize, Option<f64>),
     ) -> Result<Outcome, Error> {
         let taken = world.take(|item| votes[item])?;
-        let result = self.method.estimate(&taken.votes, &taken.known, &self.settings)?;
+        let result = self
+            .method
+            .estimate(&taken.votes, &taken.known, &self.settings)?;
         let mut outcome = Outcome {
             bought: taken.bought as f64,
             items: votes.len() as f64,

@@ -54,9 +54,7 @@ pub fn cheapest(
         other.setup.real = real;
         other.setup.control = control;
         // No more votes than would still be cheaper than the best so far.
-        let tasks = |overlap: u32| {
-            f64::from(overlap) * f64::from(real + control) / f64::from(real)
-        };
+        let tasks = |overlap: u32| f64::from(overlap) * f64::from(real + control) / f64::from(real);
         let most = (1..=MOST_VOTES.min(plan.setup.annotators))
             .filter(|&k| best.as_ref().is_none_or(|(least, _)| tasks(k) < *least))
             .max();

@@ -135,14 +135,12 @@ impl World {
         world
     }
 
-    fn answer_controls(
-        &mut self,
-        minds: &Minds,
-        setup: &Setup,
-        seed: u64,
-        replicate: u64,
-    ) {
-        let pool = if setup.control == 0 { 0 } else { setup.controls.min(2000) };
+    fn answer_controls(&mut self, minds: &Minds, setup: &Setup, seed: u64, replicate: u64) {
+        let pool = if setup.control == 0 {
+            0
+        } else {
+            setup.controls.min(2000)
+        };
         let rng = &mut stream(seed, replicate, Purpose::Controls, 0);
         let mut shared = Vec::with_capacity(pool as usize);
         for _ in 0..pool {
@@ -238,7 +236,9 @@ fn shares_of_work(people: &[Person], setup: &Setup) -> (Vec<f64>, Vec<bool>) {
         }
     }
     let work = people.iter().map(|p| done(p, high)).collect();
-    let caught = people.iter().map(|p| (p.activity * high).min(most) >= end(p));
+    let caught = people
+        .iter()
+        .map(|p| (p.activity * high).min(most) >= end(p));
     (work, caught.collect())
 }
 
@@ -302,10 +302,17 @@ mod tests {
         // 12 bots with 5 controls of 1200 in all: one vote in twenty.
         let share = taken.lost as f64 / 1800.0;
         assert!((share - 0.05).abs() < 0.015, "{share}");
-        let honest = world.people.iter().zip(&world.controls).filter(|p| p.0.bot.is_none());
+        let honest = world
+            .people
+            .iter()
+            .zip(&world.controls)
+            .filter(|p| p.0.bot.is_none());
         let controls: Vec<u32> = honest.map(|p| *p.1).collect();
         // (1200 − 60)/48 = 23.75
-        assert!(controls.iter().all(|n| (23..=24).contains(n)), "{controls:?}");
+        assert!(
+            controls.iter().all(|n| (23..=24).contains(n)),
+            "{controls:?}"
+        );
         // Where votes of the banned count, nothing is lost.
         bans.votes_of_banned_count = true;
         assert_eq!(draw(&population, &bans, 6).take(|_| 6).unwrap().lost, 0);

@@ -5,13 +5,7 @@ mod picture;
 mod words;
 
 use super::input::{MethodArgs, VotesArgs, need_truth};
-use crate::{
-    Result,
-    files::write_atomically,
-    labels,
-    problem,
-    study::Study,
-};
+use crate::{Result, files::write_atomically, labels, problem, study::Study};
 use serde::Serialize;
 use std::{io::Write as _, path::PathBuf};
 use veche_analysis::{
@@ -77,7 +71,12 @@ pub struct Args {
     #[arg(long)]
     pub bots: Option<f64>,
     /// Ends of the scale, where there is no pilot
-    #[arg(long, default_value = "0..120", value_name = "FROM..TO", conflicts_with = "pilot")]
+    #[arg(
+        long,
+        default_value = "0..120",
+        value_name = "FROM..TO",
+        conflicts_with = "pilot"
+    )]
     pub scale: String,
     /// Where true values lie [default: 1..80 on 0..120; on another scale all of it]
     #[arg(long, value_name = "FROM..TO", conflicts_with = "pilot")]
@@ -300,7 +299,9 @@ fn report(args: &Args, brief: &Brief) -> Result<Report> {
 /// Overlaps to be simulated: from one vote on by steps of about a quarter, the plan's own among them, to three times as many.
 fn overlaps(own: u32, annotators: u32) -> Vec<u32> {
     let most = (3 * own).max(20).min(annotators);
-    let mut all: Vec<u32> = vec![1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100];
+    let mut all: Vec<u32> = vec![
+        1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100,
+    ];
     all.push(own);
     all.push(most);
     all.retain(|k| *k <= most);
@@ -316,8 +317,8 @@ fn between(curve: &[Prediction], votes: f64) -> Option<f64> {
     if at == 0 || b.votes_per_item == a.votes_per_item {
         return (b.votes_per_item == votes).then_some(b.error);
     }
-    let along = (1.0 / a.votes_per_item - 1.0 / votes)
-        / (1.0 / a.votes_per_item - 1.0 / b.votes_per_item);
+    let along =
+        (1.0 / a.votes_per_item - 1.0 / votes) / (1.0 / a.votes_per_item - 1.0 / b.votes_per_item);
     Some(a.error + along * (b.error - a.error))
 }
 
@@ -595,7 +596,11 @@ fn brief(args: &Args, frame: Frame<'_>, pilot: Option<Pilot>, simulated: bool) -
         prices,
         unit,
         pilot,
-        rules: if setup.control == 0 { String::new() } else { names.join(", ") },
+        rules: if setup.control == 0 {
+            String::new()
+        } else {
+            names.join(", ")
+        },
         simulated,
     })
 }
@@ -608,7 +613,12 @@ mod tests {
     fn pairs_and_mixes_are_read_and_what_is_none_is_said() {
         assert_eq!(pair("--scale", "0..120", "..").unwrap(), (0.0, 120.0));
         assert_eq!(pair("--scale", "-1.5 .. 2", "..").unwrap(), (-1.5, 2.0));
-        assert!(pair("--scale", "7", "..").unwrap_err().to_string().contains("--scale"));
+        assert!(
+            pair("--scale", "7", "..")
+                .unwrap_err()
+                .to_string()
+                .contains("--scale")
+        );
         assert_eq!(mae("7.22,1.4").unwrap(), (7.22, 1.4));
         assert!((mae("7.22").unwrap().1 - 1.4).abs() < 1e-9);
         assert!(mae("x").is_err() && mae("1,y").is_err());
@@ -618,7 +628,10 @@ mod tests {
 
     #[test]
     fn the_own_overlap_is_on_the_curve_and_nobody_votes_twice() {
-        assert_eq!(overlaps(7, 200), [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 21]);
+        assert_eq!(
+            overlaps(7, 200),
+            [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 21]
+        );
         assert_eq!(overlaps(3, 4), [1, 2, 3, 4]);
     }
 }

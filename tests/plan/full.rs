@@ -182,7 +182,12 @@ pub fn crowd(annotators: u32, bots: f64, shared_years: f64, regression: f64) -> 
         ..honest
     };
     let blind = |k: Kind| !k.honest();
-    let found: f64 = spec.shares().iter().filter(|s| blind(s.0)).map(|s| s.1).sum();
+    let found: f64 = spec
+        .shares()
+        .iter()
+        .filter(|s| blind(s.0))
+        .map(|s| s.1)
+        .sum();
     let all: f64 = spec.shares().iter().map(|s| s.1).sum();
     assert!((found / all - bots).abs() < 1e-9);
     spec

@@ -168,8 +168,7 @@ impl Shop<'_> {
                 }
                 let task = u64::from(annotator) * 101 + u64::from(sequence) * 37;
                 let truth = crowd.latent_truth(task, 0);
-                let (answers, seconds) =
-                    crowd.answer(annotator, &[Some(truth)], task, sequence)?;
+                let (answers, seconds) = crowd.answer(annotator, &[Some(truth)], task, sequence)?;
                 let answer = answers.first().copied().unwrap_or(Answer::Unsure);
                 given.push(Given {
                     task: task as u32,

@@ -43,7 +43,11 @@ fn percent(share: f64) -> String {
 
 /// The whole answer as text.
 pub(super) fn text(r: &Report, advice: &[String]) -> String {
-    let unit = if r.unit.is_empty() { String::new() } else { format!(" {}", r.unit) };
+    let unit = if r.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", r.unit)
+    };
     let mut out = String::new();
     let s = &r.setup;
     if r.simulated_pilot {
@@ -83,15 +87,25 @@ pub(super) fn text(r: &Report, advice: &[String]) -> String {
     let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for (prediction, bill) in &r.curve {
         let mut row = vec![
-            short(prediction.votes_per_item).trim_end_matches(".00").trim_end_matches(".0").to_owned(),
+            short(prediction.votes_per_item)
+                .trim_end_matches(".00")
+                .trim_end_matches(".0")
+                .to_owned(),
             format!("{:.2}", prediction.error),
-            format!("{:.2}–{:.2}", prediction.interval.low, prediction.interval.high),
+            format!(
+                "{:.2}–{:.2}",
+                prediction.interval.low, prediction.interval.high
+            ),
             short(bill.hours),
         ];
         if money {
             row.push(short(bill.money));
         }
-        row.push(if prediction == &r.prediction { "← the plan".into() } else { String::new() });
+        row.push(if prediction == &r.prediction {
+            "← the plan".into()
+        } else {
+            String::new()
+        });
         rows.push(row);
     }
     out += &crate::cmd::table(&rows);
@@ -104,13 +118,21 @@ pub(super) fn text(r: &Report, advice: &[String]) -> String {
 
 /// What follows from the figures, in sentences.
 pub(super) fn advice(r: &Report) -> Vec<String> {
-    let unit = if r.unit.is_empty() { String::new() } else { format!(" {}", r.unit) };
+    let unit = if r.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", r.unit)
+    };
     let (s, p, b, c) = (&r.setup, &r.prediction, &r.bill, &r.controls);
     let money = |amount: f64| short(amount);
     let paid = r.prices.suite_pay > 0.0;
     let cost = |bill: &veche_analysis::planning::Bill| {
         if paid {
-            format!("{} in money, {} hours of work", money(bill.money), short(bill.hours))
+            format!(
+                "{} in money, {} hours of work",
+                money(bill.money),
+                short(bill.hours)
+            )
         } else {
             format!("{} hours of work", short(bill.hours))
         }
@@ -135,14 +157,14 @@ pub(super) fn advice(r: &Report) -> Vec<String> {
     ));
     all.push(match r.stops_helping {
         Some(votes) => format!(
-            "More than {} votes per item hardly help; no number of votes gets below {:.2}{unit}, which is 0.798 times the error \
-             that all share.",
+            "More than {} votes per item hardly help; however many there are, averages of such annotators stay above {:.2}{unit}, \
+             0.798 times the error that all share.",
             short(votes).trim_end_matches(".00").trim_end_matches(".0"),
             r.floor
         ),
         None => format!(
-            "More votes help as far as was looked; no number of them gets below {:.2}{unit}, which is 0.798 times the error that \
-             all share.",
+            "More votes help as far as was looked; however many there are, averages of such annotators stay above {:.2}{unit}, 0.798 \
+             times the error that all share.",
             r.floor
         ),
     });
@@ -186,12 +208,12 @@ pub(super) fn advice(r: &Report) -> Vec<String> {
         ));
         all.push(format!(
             "Scores: after {} controls a measured MAE is known to ±{:.0} %, and {:.0} % of the differences between annotators are \
-             real; half would be after {} controls, four fifths after {}.",
+             real; half would be after {:.0} controls, four fifths after {:.0}.",
             short(c.shown_mean),
             100.0 * c.mae_error,
             100.0 * c.reliability,
-            short(c.for_half.ceil()),
-            short(c.for_four_fifths.ceil())
+            c.for_half.ceil(),
+            c.for_four_fifths.ceil()
         ));
     }
     if r.bans.rules.is_empty() {
@@ -202,7 +224,11 @@ pub(super) fn advice(r: &Report) -> Vec<String> {
     } else if r.population.bots > 0.0 {
         let until = match (r.bans.controls_until_caught, r.bans.money_until_caught) {
             (Some(n), Some(m)) if paid => {
-                format!(" after {} controls on average, by when one has cost {}", short(n), money(m))
+                format!(
+                    " after {} controls on average, by when one has cost {}",
+                    short(n),
+                    money(m)
+                )
             }
             (Some(n), _) => format!(" after {} controls on average", short(n)),
             _ => String::new(),

@@ -6,6 +6,7 @@
 pub mod aggregation;
 pub mod error;
 pub mod interval;
+pub mod planning;
 pub mod scoring;
 #[cfg(test)]
 mod simulated;

@@ -41,6 +41,7 @@ pub enum Command {
     /// Read collected votes into a campaign, or write them out
     #[command(subcommand)]
     Votes(cmd::votes::Command),
+    Plan(cmd::plan::Args),
     Simulate(cmd::simulate::Args),
     Score(cmd::score::Args),
     Ban(cmd::ban::Args),
@@ -61,6 +62,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Init(args) => cmd::init::run(args),
         Command::Pool(command) => cmd::pool::run(command),
         Command::Votes(command) => cmd::votes::run(command),
+        Command::Plan(args) => cmd::plan::run(args),
         Command::Simulate(args) => cmd::simulate::run(args),
         Command::Score(args) => cmd::score::run(args),
         Command::Ban(args) => cmd::ban::run(args),

@@ -9,6 +9,7 @@ pub mod interval;
 pub mod scoring;
 #[cfg(test)]
 mod simulated;
+pub mod smoothing;
 pub mod table;
 
 pub use error::Error;

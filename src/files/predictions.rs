@@ -9,10 +9,27 @@ use std::{
 
 /// Names of the column with the item, in the order in which they are looked for.
 const ITEM: [&str; 11] = [
-    "item", "item_id", "id", "img_name", "file", "file_name", "filename", "image", "path", "task", "task_id",
+    "item",
+    "item_id",
+    "id",
+    "img_name",
+    "file",
+    "file_name",
+    "filename",
+    "image",
+    "path",
+    "task",
+    "task_id",
 ];
 /// Names of the column with the number, after the question's own name.
-const NUMBER: [&str; 6] = ["age", "prediction", "predicted", "estimate", "value", "label"];
+const NUMBER: [&str; 6] = [
+    "age",
+    "prediction",
+    "predicted",
+    "estimate",
+    "value",
+    "label",
+];
 const SEX: [&str; 2] = ["sex", "gender"];
 
 /// Predictions by item.
@@ -64,9 +81,15 @@ pub fn read_predictions(
     let item = item_column(&table, columns.item.as_deref())?;
     let number = match &columns.number {
         Some(name) => Some(table.column(name)?),
-        None => std::iter::once(question).chain(NUMBER).find_map(|name| table.find(name)).filter(|&c| c != item),
+        None => std::iter::once(question)
+            .chain(NUMBER)
+            .find_map(|name| table.find(name))
+            .filter(|&c| c != item),
     };
-    let sex = SEX.iter().find_map(|name| table.find(name)).filter(|&c| Some(c) != number);
+    let sex = SEX
+        .iter()
+        .find_map(|name| table.find(name))
+        .filter(|&c| Some(c) != number);
     if number.is_none() && sex.is_none() {
         return Err(Box::new(
             table.problem("no column holds a prediction").hint(format!(
@@ -95,7 +118,10 @@ pub fn read_predictions(
             if let Some(before) = items.find(id) {
                 let first = rows[before as usize].row;
                 return row
-                    .problem(item, format!("this item was in row {first} already: one prediction per item"))
+                    .problem(
+                        item,
+                        format!("this item was in row {first} already: one prediction per item"),
+                    )
                     .fail();
             }
             items.intern(id);
@@ -154,19 +180,31 @@ pub struct Matched {
 impl Predictions {
     /// Finds the predictions of a study's items: by their full names, or, if no name matches, by file names without folder and
     /// ending, where those are unique on both sides. Errors if none matches.
-    pub fn matched<'a>(&self, items: impl ExactSizeIterator<Item = &'a str> + Clone) -> Result<Matched> {
-        let mut of_item: Vec<Option<u32>> = items.clone().map(|name| self.items.find(name)).collect();
+    pub fn matched<'a>(
+        &self,
+        items: impl ExactSizeIterator<Item = &'a str> + Clone,
+    ) -> Result<Matched> {
+        let mut of_item: Vec<Option<u32>> =
+            items.clone().map(|name| self.items.find(name)).collect();
         let mut by_file_name = false;
         if of_item.iter().all(Option::is_none) {
             // `None` for a name that stands for several.
             let mut short: BTreeMap<&str, Option<u32>> = BTreeMap::new();
             for (i, name) in self.items.iter().enumerate() {
-                short.entry(stem(name)).and_modify(|known| *known = None).or_insert(Some(i as u32));
+                short
+                    .entry(stem(name))
+                    .and_modify(|known| *known = None)
+                    .or_insert(Some(i as u32));
             }
             let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-            items.clone().for_each(|name| *seen.entry(stem(name)).or_default() += 1);
+            items
+                .clone()
+                .for_each(|name| *seen.entry(stem(name)).or_default() += 1);
             let only = |name: &&str| seen[stem(name)] == 1;
-            of_item = items.clone().map(|name| Some(name).filter(only).and_then(|n| *short.get(stem(n))?)).collect();
+            of_item = items
+                .clone()
+                .map(|name| Some(name).filter(only).and_then(|n| *short.get(stem(n))?))
+                .collect();
             by_file_name = true;
         }
         let found = of_item.iter().flatten().count();
@@ -203,7 +241,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p.csv");
         std::fs::write(&path, text).unwrap();
-        read_predictions(&path, &PredictionColumns::default(), "answer", &mut Skipped::strict())
+        read_predictions(
+            &path,
+            &PredictionColumns::default(),
+            "answer",
+            &mut Skipped::strict(),
+        )
     }
 
     #[test]
@@ -217,7 +260,14 @@ mod tests {
             row: 2,
         };
         assert_eq!(p.rows[0], first);
-        assert_eq!((p.rows[1].number, p.rows[1].sex.as_deref(), p.rows[1].face_used), (None, None, Some(false)));
+        assert_eq!(
+            (
+                p.rows[1].number,
+                p.rows[1].sex.as_deref(),
+                p.rows[1].face_used
+            ),
+            (None, None, Some(false))
+        );
     }
 
     #[test]
@@ -240,10 +290,21 @@ mod tests {
     fn items_are_matched_by_name_and_else_by_file_name() {
         let p = read("item,age\nx/a.jpg,1\nx/b.jpg,2\ny/b.jpg,3\n").unwrap();
         let exact = p.matched(["x/a.jpg", "z"].into_iter()).unwrap();
-        assert_eq!((exact.of_item, exact.unknown, exact.by_file_name), (vec![Some(0), None], 2, false));
+        assert_eq!(
+            (exact.of_item, exact.unknown, exact.by_file_name),
+            (vec![Some(0), None], 2, false)
+        );
         // Two files are called b: neither is guessed at.
         let short = p.matched(["a.webp", "b.webp"].into_iter()).unwrap();
-        assert_eq!((short.of_item, short.by_file_name), (vec![Some(0), None], true));
-        assert!(p.matched(["q"].into_iter()).unwrap_err().to_string().contains("\"q\""));
+        assert_eq!(
+            (short.of_item, short.by_file_name),
+            (vec![Some(0), None], true)
+        );
+        assert!(
+            p.matched(["q"].into_iter())
+                .unwrap_err()
+                .to_string()
+                .contains("\"q\"")
+        );
     }
 }

@@ -31,6 +31,8 @@ pub struct CurveDot {
 pub struct CurveSeries {
     /// Its name in the legend.
     pub name: String,
+    /// Whether it is no side but something between them, drawn in ink.
+    pub neutral: bool,
     /// Its points, by ascending x.
     pub points: Vec<CurveDot>,
 }
@@ -68,6 +70,8 @@ pub struct Curves {
     pub y: Axis,
     /// Whether values have a sign: a line at zero, and plus signs.
     pub signed: bool,
+    /// Whether the vertical axis shows zero.
+    pub from_zero: bool,
     /// The sides, at most six of which can be told apart.
     pub series: Vec<CurveSeries>,
     /// Stretches won, with the name of the strip; drawn above the curves.
@@ -126,13 +130,19 @@ impl Curves {
                 }
             }
         }
-        take(0.0);
+        if self.from_zero {
+            take(0.0);
+        }
         let step = ticks(y.0, y.1.max(y.0 + 1e-9), 5).step;
         let y = ((y.0 / step).floor() * step, (y.1 / step).ceil() * step);
         let y_ticks = ticks(y.0, y.1, 7);
         let bars = || self.counts.iter().flat_map(|c| &c.bars);
-        let ends = finite().flat_map(|p| [p.x, p.x]).chain(bars().flat_map(|b| [b.0, b.1]));
-        let x = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| (r.0.min(v), r.1.max(v)));
+        let ends = finite()
+            .flat_map(|p| [p.x, p.x])
+            .chain(bars().flat_map(|b| [b.0, b.1]));
+        let x = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |r, v| {
+            (r.0.min(v), r.1.max(v))
+        });
 
         let tallest = bars().map(|b| b.2).max().unwrap_or(0);
         let left = axes::y_room(&y_ticks, &self.y)
@@ -155,11 +165,20 @@ impl Curves {
         for stretch in &self.won {
             let (from, to) = (sx.inside(stretch.from), sx.inside(stretch.to));
             let color = format!("fill {}", COLORS[stretch.winner % 6]);
-            svg.hatched(&color, [from, plot.top - 14.0, to - from - 1.0, 9.0], stretch.winner, &stretch.title);
+            svg.hatched(
+                &color,
+                [from, plot.top - 14.0, to - from - 1.0, 9.0],
+                stretch.winner,
+                &stretch.title,
+            );
         }
         self.bands(&mut svg, &sx, &sy);
         if self.signed {
-            svg.line("axis zero", [plot.left, sy.at(0.0)], [plot.right, sy.at(0.0)]);
+            svg.line(
+                "axis zero",
+                [plot.left, sy.at(0.0)],
+                [plot.right, sy.at(0.0)],
+            );
         }
         self.lines(&mut svg, &sx, &sy, dy);
 
@@ -175,13 +194,24 @@ impl Curves {
             let scale = Scale::new(0.0, tallest as f64, row.bottom, row.top);
             for tick in [0.0, tallest as f64] {
                 let text = count(tick as u64);
-                svg.text("tick", Anchor::End, plot.left - 7.0, scale.at(tick) + 4.0, &text);
+                svg.text(
+                    "tick",
+                    Anchor::End,
+                    plot.left - 7.0,
+                    scale.at(tick) + 4.0,
+                    &text,
+                );
             }
             svg.line("grid", [plot.left, row.bottom], [plot.right, row.bottom]);
             for &(from, to, n) in &counts.bars {
                 let (a, b) = (sx.inside(from), sx.inside(to));
                 let title = format!("{}: {} items", self.between(from, to), count(n));
-                let at = [a + 0.5, scale.at(n as f64), b - a - 1.0, row.bottom - scale.at(n as f64)];
+                let at = [
+                    a + 0.5,
+                    scale.at(n as f64),
+                    b - a - 1.0,
+                    row.bottom - scale.at(n as f64),
+                ];
                 svg.rect("bar quiet", at, Some(&title));
             }
             bottom = row.bottom;
@@ -191,6 +221,14 @@ impl Curves {
         let used = axes::draw_x(&mut svg, &last, &sx, &x_ticks, &self.x);
         svg.set_height(bottom + used);
         svg
+    }
+
+    fn color(&self, series: usize) -> &'static str {
+        if self.series[series].neutral {
+            "ink"
+        } else {
+            COLORS[series % 6]
+        }
     }
 
     fn between(&self, from: f64, to: f64) -> String {
@@ -206,7 +244,11 @@ impl Curves {
         for (color, name) in &self.winners {
             signs.push((Sign::Won(*color), name.clone()));
         }
-        let rest = [(Sign::Mean, &self.mean_band), (Sign::Sd, &self.sd_band), (Sign::Pale, &self.pale)];
+        let rest = [
+            (Sign::Mean, &self.mean_band),
+            (Sign::Sd, &self.sd_band),
+            (Sign::Pale, &self.pale),
+        ];
         for (sign, name) in rest {
             if !name.is_empty() {
                 signs.push((sign, name.clone()));
@@ -215,11 +257,16 @@ impl Curves {
         let names: Vec<String> = signs.iter().map(|s| s.1.clone()).collect();
         axes::legend(svg, &names, width, 0.0, |svg, i, x, y| match signs[i].0 {
             Sign::Side(s) => {
-                let color = COLORS[s % 6];
+                let color = self.color(s);
                 svg.line(&format!("curve {color} d{}", s % 6), [x, y], [x + 22.0, y]);
                 svg.point(&format!("dot {color}"), s, [x + 11.0, y], 3.5, &names[i]);
             }
-            Sign::Won(s) => svg.hatched(&format!("fill {}", COLORS[s % 6]), [x, y - 4.5, 22.0, 9.0], s, &names[i]),
+            Sign::Won(s) => svg.hatched(
+                &format!("fill {}", COLORS[s % 6]),
+                [x, y - 4.5, 22.0, 9.0],
+                s,
+                &names[i],
+            ),
             Sign::Mean => svg.rect("band deep ink", [x, y - 6.0, 22.0, 12.0], Some(&names[i])),
             Sign::Sd => {
                 svg.rect("band pale ink", [x, y - 6.0, 22.0, 12.0], Some(&names[i]));
@@ -237,19 +284,28 @@ impl Curves {
     /// Light bands of single answers below, dark bands of means above, only over places with enough items.
     fn bands(&self, svg: &mut Svg, sx: &Scale, sy: &Scale) {
         type Ends = fn(&CurveDot) -> Option<(f64, f64)>;
-        let kinds: [(&str, bool, Ends); 2] = [("pale", true, |p| p.sd), ("deep", false, |p| p.mean)];
+        let kinds: [(&str, bool, Ends); 2] =
+            [("pale", true, |p| p.sd), ("deep", false, |p| p.mean)];
         for (kind, edged, ends) in kinds {
             for (i, series) in self.series.iter().enumerate() {
-                let color = COLORS[i % 6];
+                let color = self.color(i);
                 let usable = |p: &CurveDot| !p.thin && p.x.is_finite() && ends(p).is_some();
                 for piece in series.points.split(|p| !usable(p)) {
                     let edge = |upper: bool| -> Vec<[f64; 2]> {
                         let end = |p: &CurveDot| ends(p).map(|e| if upper { e.1 } else { e.0 });
-                        piece.iter().filter_map(|p| Some([sx.at(p.x), sy.inside(end(p)?)])).collect()
+                        piece
+                            .iter()
+                            .filter_map(|p| Some([sx.at(p.x), sy.inside(end(p)?)]))
+                            .collect()
                     };
                     let (high, low) = (edge(true), edge(false));
                     let outline: Vec<_> = high.iter().chain(low.iter().rev()).copied().collect();
-                    svg.path(&format!("band {kind} {color}"), &outline, true, Some(&series.name));
+                    svg.path(
+                        &format!("band {kind} {color}"),
+                        &outline,
+                        true,
+                        Some(&series.name),
+                    );
                     if edged {
                         svg.path(&format!("edge {color}"), &high, false, None);
                         svg.path(&format!("edge {color}"), &low, false, None);
@@ -261,9 +317,13 @@ impl Curves {
 
     fn lines(&self, svg: &mut Svg, sx: &Scale, sy: &Scale, dy: usize) {
         for (i, series) in self.series.iter().enumerate() {
-            let color = COLORS[i % 6];
+            let color = self.color(i);
             let at = |p: &CurveDot| [sx.at(p.x), sy.inside(p.y)];
-            let points: Vec<&CurveDot> = series.points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
+            let points: Vec<&CurveDot> = series
+                .points
+                .iter()
+                .filter(|p| p.x.is_finite() && p.y.is_finite())
+                .collect();
             // In pieces of the same strength: one line each, so that dashes run on.
             let mut start = 0;
             for end in 1..points.len() {
@@ -278,7 +338,11 @@ impl Curves {
             }
             let many = points.len() > 40;
             for p in points {
-                let value = if self.signed { signed(p.y, dy) } else { number(p.y, dy) };
+                let value = if self.signed {
+                    signed(p.y, dy)
+                } else {
+                    number(p.y, dy)
+                };
                 let mut title = format!("{}, {}: {value}", series.name, p.label);
                 if let Some((low, high)) = p.mean {
                     title += &format!(" [{}, {}]", number(low, dy), number(high, dy));
@@ -346,13 +410,20 @@ mod tests {
             x: Axis::new("true age", "years"),
             y: Axis::new("mean error", "years"),
             signed: true,
+            from_zero: true,
             series: vec![
                 CurveSeries {
                     name: "people <b>".into(),
-                    points: vec![dot(10.0, 3.0, false), dot(20.0, 4.0, false), dot(30.0, -400.0, true)],
+                    neutral: false,
+                    points: vec![
+                        dot(10.0, 3.0, false),
+                        dot(20.0, 4.0, false),
+                        dot(30.0, -400.0, true),
+                    ],
                 },
                 CurveSeries {
                     name: "network".into(),
+                    neutral: false,
                     points: vec![dot(10.0, 2.0, false), dot(20.0, f64::NAN, false)],
                 },
             ],
@@ -393,7 +464,10 @@ mod tests {
 
     #[test]
     fn nothing_to_draw_is_said() {
-        let empty = Curves { series: vec![], ..sample() };
+        let empty = Curves {
+            series: vec![],
+            ..sample()
+        };
         assert!(empty.draw(320.0).inline("c", "").contains("no data yet"));
     }
 }

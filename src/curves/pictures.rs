@@ -299,9 +299,17 @@ impl Studio<'_> {
         }
     }
 
-    fn curves(&self, title: String, figure: Figure, series: Vec<CurveSeries>) -> Curves {
+    fn curves(&self, title: String, figure: Figure, mut series: Vec<CurveSeries>) -> Curves {
         let unit = self.field.unit.clone();
         let thin = series.iter().flat_map(|s| &s.points).any(|p| p.thin);
+        // More than three bands of single errors over each other hide the curves: they stay in the table.
+        let crowded = series.len() > 3;
+        if crowded {
+            series
+                .iter_mut()
+                .flat_map(|s| &mut s.points)
+                .for_each(|p| p.sd = None);
+        }
         Curves {
             title,
             x: Axis::new(format!("true {}", self.field.quantity), unit.clone()),
@@ -316,6 +324,7 @@ impl Studio<'_> {
             winners: Vec::new(),
             mean_band: format!("{} interval of the mean", level(self.found.settings.level)),
             sd_band: match figure {
+                _ if crowded => String::new(),
                 Figure::Error => "±1 sd of |error|".into(),
                 Figure::Bias => "±1 sd of single errors".into(),
             },

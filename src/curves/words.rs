@@ -71,7 +71,7 @@ pub fn words(field: &Field, found: &Findings) -> Vec<String> {
             if row.common { "" } else { ", all its items" },
         );
         lines.push(format!(
-            "{}: {} of {} in the right class of {}{items} (one class off allowed: {}), {} items.",
+            "{}: {} {} in the right class of {}{items} (one class off allowed: {}), {} items.",
             row.side,
             percent(a.exact.value),
             percent_interval(&a.exact),
@@ -130,7 +130,9 @@ fn group_words(
         format!("{}: ", group.name)
     };
     let several = group.sets.len() > 1;
-    for set in &group.sets {
+    // Of one sex the common items are enough to read about; the rest is in the tables.
+    let wordy = |common: bool| common || group.name == "all" || !several;
+    for set in group.sets.iter().filter(|s| wordy(s.common)) {
         let on = match (set.common, several) {
             (true, true) => ", on the items that all sides have",
             (false, _) => ", on all its items",
@@ -321,7 +323,7 @@ fn overlap_words(overlap: &Overlap, style: &Style<'_>, lines: &mut Vec<String>) 
         }
         if let Some(floor) = curve.floor_rmse {
             line += &format!(
-                "; the root mean squared error goes from {} to {}, and no number of votes would bring it far below {}",
+                "; the root mean squared error goes from {} to {}, and by extrapolation no number of votes would bring it below about {}",
                 number(first.rmse, style.decimals),
                 number(last.rmse, style.decimals),
                 style.value(floor)

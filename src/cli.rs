@@ -46,7 +46,7 @@ pub enum Command {
     Ban(cmd::ban::Args),
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
-    Curves(cmd::curves::Args),
+    Curves(Box<cmd::curves::Args>),
     Report(cmd::report::Args),
     /// Measure veche on this machine
     #[command(subcommand)]

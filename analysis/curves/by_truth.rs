@@ -51,7 +51,7 @@ pub fn by_range(
         .enumerate()
         .filter(|(_, rows)| !rows.is_empty());
     Ok(full
-        .map(|(range, rows)| point(range, rows, settings))
+        .map(|(range, rows)| point(range, &rows, settings))
         .collect())
 }
 
@@ -65,7 +65,7 @@ fn pairs<'a>(
         .filter_map(|(t, e)| Some(((*t)?, (*e)?)))
 }
 
-fn point(range: usize, rows: Vec<(f64, ItemError)>, settings: &CurveSettings) -> CurvePoint {
+fn point(range: usize, rows: &[(f64, ItemError)], settings: &CurveSettings) -> CurvePoint {
     let answers: u64 = rows.iter().map(|(_, e)| u64::from(e.answers)).sum();
     let items = rows.len();
     let columns = rows

@@ -266,7 +266,7 @@ impl Field {
                 .hint("give each its own: --predictions NAME=FILE")
                 .fail();
         }
-        let matched = predictions.matched(self.items.iter().map(String::as_str))?;
+        let matched = predictions.matched(&self.items)?;
         if matched.by_file_name {
             note(&format!(
                 "{name}: items are matched by the names of their files, without folders and endings"
@@ -321,7 +321,7 @@ impl Field {
         Ok(())
     }
 
-    /// Reads a table of known answers for [`Field::add_known`].
+    /// Says on stderr which bad rows were left out.
     pub fn say_skipped(skipped: &Skipped) {
         if !skipped.is_empty() {
             warn(&skipped.to_string());

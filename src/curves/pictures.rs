@@ -32,6 +32,9 @@ impl Picture {
     }
 }
 
+/// Start, end and items of ranges.
+type Bars = Vec<(f64, f64, u64)>;
+
 /// Which figure of a point is drawn.
 #[derive(Clone, Copy, PartialEq)]
 enum Figure {
@@ -144,10 +147,12 @@ impl Studio<'_> {
                     .iter()
                     .filter(|s| s.kind == SideKind::Network)
                     .count();
-                if figure == Figure::Error && networks == 1 && set.common {
-                    if let Some((a, b, contest)) = group.contests.first() {
-                        self.strip(&mut chart, (*a, *b), contest);
-                    }
+                if figure == Figure::Error
+                    && networks == 1
+                    && set.common
+                    && let Some((a, b, contest)) = group.contests.first()
+                {
+                    self.strip(&mut chart, (*a, *b), contest);
                 }
                 pictures.push(Picture {
                     file: format!("{name}{ending}{file}.svg"),
@@ -443,7 +448,7 @@ impl Studio<'_> {
 }
 
 /// Sides with the same items share a row of counts; one row for all has no name.
-fn distinct(rows: Vec<(&str, Vec<(f64, f64, u64)>)>) -> Vec<Counts> {
+fn distinct(rows: Vec<(&str, Bars)>) -> Vec<Counts> {
     let mut counts: Vec<Counts> = Vec::new();
     for (name, bars) in rows.into_iter().filter(|r| !r.1.is_empty()) {
         match counts.iter_mut().find(|c| c.bars == bars) {

@@ -180,12 +180,9 @@ pub struct Matched {
 impl Predictions {
     /// Finds the predictions of a study's items: by their full names, or, if no name matches, by file names without folder and
     /// ending, where those are unique on both sides. Errors if none matches.
-    pub fn matched<'a>(
-        &self,
-        items: impl ExactSizeIterator<Item = &'a str> + Clone,
-    ) -> Result<Matched> {
+    pub fn matched(&self, items: &[String]) -> Result<Matched> {
         let mut of_item: Vec<Option<u32>> =
-            items.clone().map(|name| self.items.find(name)).collect();
+            items.iter().map(|name| self.items.find(name)).collect();
         let mut by_file_name = false;
         if of_item.iter().all(Option::is_none) {
             // `None` for a name that stands for several.
@@ -198,24 +195,24 @@ impl Predictions {
             }
             let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
             items
-                .clone()
+                .iter()
                 .for_each(|name| *seen.entry(stem(name)).or_default() += 1);
-            let only = |name: &&str| seen[stem(name)] == 1;
+            let only = |name: &&String| seen[stem(name)] == 1;
             of_item = items
-                .clone()
+                .iter()
                 .map(|name| Some(name).filter(only).and_then(|n| *short.get(stem(n))?))
                 .collect();
             by_file_name = true;
         }
         let found = of_item.iter().flatten().count();
         if found == 0 {
-            let (mine, theirs) = (self.items.iter().next(), items.clone().next());
+            let (mine, theirs) = (self.items.iter().next(), items.first());
             return problem("no item of this table is an item of the votes")
                 .file(&self.path)
                 .value(mine.unwrap_or_default())
                 .hint(format!(
                     "items must have the same names in both tables; there they are called like \"{}\"",
-                    theirs.unwrap_or_default()
+                    theirs.map(String::as_str).unwrap_or_default()
                 ))
                 .fail();
         }
@@ -289,19 +286,19 @@ mod tests {
     #[test]
     fn items_are_matched_by_name_and_else_by_file_name() {
         let p = read("item,age\nx/a.jpg,1\nx/b.jpg,2\ny/b.jpg,3\n").unwrap();
-        let exact = p.matched(["x/a.jpg", "z"].into_iter()).unwrap();
+        let exact = p.matched(&["x/a.jpg", "z"].map(str::to_owned)).unwrap();
         assert_eq!(
             (exact.of_item, exact.unknown, exact.by_file_name),
             (vec![Some(0), None], 2, false)
         );
         // Two files are called b: neither is guessed at.
-        let short = p.matched(["a.webp", "b.webp"].into_iter()).unwrap();
+        let short = p.matched(&["a.webp", "b.webp"].map(str::to_owned)).unwrap();
         assert_eq!(
             (short.of_item, short.by_file_name),
             (vec![Some(0), None], true)
         );
         assert!(
-            p.matched(["q"].into_iter())
+            p.matched(&["q"].map(str::to_owned))
                 .unwrap_err()
                 .to_string()
                 .contains("\"q\"")

@@ -47,6 +47,7 @@ pub enum Command {
     Ban(cmd::ban::Args),
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
+    Curves(Box<cmd::curves::Args>),
     Report(cmd::report::Args),
     /// Measure veche on this machine
     #[command(subcommand)]
@@ -68,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Ban(args) => cmd::ban::run(args),
         Command::Aggregate(args) => cmd::aggregate::run(args),
         Command::Methods(args) => cmd::methods::run(args),
+        Command::Curves(args) => cmd::curves::run(args),
         Command::Report(args) => cmd::report::run(args),
         Command::Bench(command) => cmd::bench::run(command),
         Command::Completions(args) => cmd::man::completions(args),

@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod curves;
 pub mod files;
 mod judging;
 pub mod labels;

@@ -13,6 +13,7 @@ mod support;
 
 mod bad_input;
 mod campaign;
+mod curves;
 mod demo;
 mod formats;
 mod heights;

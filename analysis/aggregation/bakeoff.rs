@@ -324,7 +324,7 @@ pub fn choices(
 }
 
 impl BakeoffSettings {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         check_level(self.level)?;
         check_setting(
             self.within >= 0.0,

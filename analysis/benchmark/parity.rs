@@ -1,0 +1,191 @@
+//! How many pairs each block gets when blocks contend for groups.
+//!
+//! The relaxation that allows fractions is a flow in the double cover of the problem (as for fractional matchings;
+//! Balinski 1965): two copies of the flow from cells to groups, where the women of a block in one copy are as many as its
+//! men in the other. Its optimum, the mean of the copies, has whole or half numbers of pairs n_r. Where all are whole, a
+//! selection with these numbers costs no more; else branch and bound (Land and Doig 1960), best bound first, splits at a
+//! half. The first whole solution that comes up is the optimum. Blocks are few and halves are rare, since blocks
+//! share them in odd cycles only.
+
+use super::exchange::{Free, Stock, Swap, Taken};
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+/// Worth of a pair, more than all costs together; and of a pair that a branch demands.
+const PAIR: i128 = 1 << 60;
+const DEMANDED: i128 = 1 << 90;
+
+/// The numbers of pairs, block by block, of the optimum with at most `most` pairs in each; and how many relaxations were solved.
+pub(super) fn best_pairs(stock: &Stock, most: &[u32]) -> (Vec<u32>, u32) {
+    let mut open = BinaryHeap::new();
+    let mut solved = 0;
+    let mut push = |open: &mut BinaryHeap<_>, low: Vec<u32>, high: Vec<u32>| {
+        solved += 1;
+        if let Some(found) = relax(stock, &low, &high) {
+            // Most pairs first, then least cost, then the branch made first.
+            open.push((
+                found.pairs,
+                Reverse(found.cost),
+                Reverse(solved),
+                found.twice,
+                low,
+                high,
+            ));
+        }
+    };
+    push(&mut open, vec![0; most.len()], most.to_vec());
+    while let Some((_, _, _, twice, low, high)) = open.pop() {
+        let Some(half) = twice.iter().position(|n| n % 2 == 1) else {
+            return (twice.iter().map(|n| n / 2).collect(), solved);
+        };
+        let (mut lower, mut upper) = (high.clone(), low.clone());
+        lower[half] = twice[half] / 2;
+        upper[half] = twice[half] / 2 + 1;
+        push(&mut open, low, lower);
+        push(&mut open, upper, high);
+    }
+    // Nothing at all is always possible, so the loop has returned.
+    (vec![0; most.len()], solved)
+}
+
+/// A solution of the relaxation, with the most whole pairs and then the least cost.
+struct Relaxed {
+    /// Pairs altogether.
+    pairs: u64,
+    /// Twice the cost.
+    cost: i64,
+    /// Twice the pairs of each block.
+    twice: Vec<u32>,
+}
+
+/// A step of a path; nodes are cells of the first copy, then cells of the second.
+#[derive(Clone, Copy)]
+enum Step {
+    /// An exchange in one of the copies.
+    Swap(usize, Swap),
+    /// One unit more (+1) or less (−1) from this cell of the first copy to the other sex of its block in the second.
+    Cross(usize, i32),
+}
+
+/// Solves the relaxation with `low ≤ n ≤ high`; `None` if there is no solution.
+fn relax(stock: &Stock, low: &[u32], high: &[u32]) -> Option<Relaxed> {
+    let cells = stock.cells();
+    let mut copies = [Taken::new(stock), Taken::new(stock)];
+    let mut flow = vec![0_u32; cells];
+    let (mut total, mut cost) = (0_u64, 0_i64);
+    let mut before = (flow.clone(), cost);
+    while let Some(path) = shortest(&mut copies, &flow, low, high) {
+        before.0.copy_from_slice(&flow);
+        before.1 = cost;
+        cost += path.begin.1.cost + path.end.1.cost;
+        let mut swaps = [Vec::new(), Vec::new()];
+        for step in &path.steps {
+            match *step {
+                Step::Swap(copy, swap) => {
+                    cost += swap.cost;
+                    swaps[copy].push(swap);
+                }
+                Step::Cross(cell, by) => flow[cell] = flow[cell].saturating_add_signed(by),
+            }
+        }
+        for (copy, swaps) in copies.iter_mut().zip(&swaps) {
+            copy.exchange(swaps);
+        }
+        copies[0].take(path.begin.0, path.begin.1);
+        copies[1].take(path.end.0, path.end.1);
+        total += 1;
+    }
+    if total % 2 == 1 {
+        // Half a pair is none: the best with one unit less is the state before the last path.
+        (flow, cost) = before;
+    }
+    let enough = (0..cells).all(|cell| flow[cell] >= low[cell / 2]);
+    enough.then(|| Relaxed {
+        pairs: total / 2,
+        cost,
+        twice: flow.chunks_exact(2).map(|f| f[0] + f[1]).collect(),
+    })
+}
+
+struct Path {
+    begin: (usize, Free),
+    steps: Vec<Step>,
+    end: (usize, Free),
+}
+
+/// The shortest path that raises the flow by one and gains something (Bellman 1958, Ford 1956).
+fn shortest(copies: &mut [Taken<'_>; 2], flow: &[u32], low: &[u32], high: &[u32]) -> Option<Path> {
+    let cells = flow.len();
+    // From, to, cost, step.
+    let mut arcs: Vec<(usize, usize, i128, Step)> = Vec::new();
+    for swap in copies[0].swaps() {
+        // In the first copy a unit too many moves from the cell that loses it to the one that gains it.
+        let (from, to) = (swap.loses as usize, swap.gains as usize);
+        arcs.push((from, to, i128::from(swap.cost), Step::Swap(0, swap)));
+    }
+    for cell in 0..cells {
+        let (block, other) = (cell / 2, cells + (cell ^ 1));
+        if flow[cell] < high[block] {
+            let worth = if flow[cell] < low[block] {
+                DEMANDED
+            } else {
+                PAIR
+            };
+            arcs.push((cell, other, -worth, Step::Cross(cell, 1)));
+        }
+        if flow[cell] > 0 {
+            let worth = if flow[cell] <= low[block] {
+                DEMANDED
+            } else {
+                PAIR
+            };
+            arcs.push((other, cell, worth, Step::Cross(cell, -1)));
+        }
+    }
+    for swap in copies[1].swaps() {
+        // In the second a unit that is wanted moves from the cell that gains to the one that loses.
+        let (from, to) = (cells + swap.gains as usize, cells + swap.loses as usize);
+        arcs.push((from, to, i128::from(swap.cost), Step::Swap(1, swap)));
+    }
+    let begins: Vec<Option<Free>> = (0..cells).map(|cell| copies[0].free(cell)).collect();
+    let none = std::iter::repeat_n(None, cells);
+    let start = |free: &Option<Free>| free.map(|f| i128::from(f.cost));
+    let mut distance: Vec<Option<i128>> = begins.iter().map(start).chain(none).collect();
+    let mut by: Vec<Option<usize>> = vec![None; 2 * cells];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (at, &(from, to, cost, _)) in arcs.iter().enumerate() {
+            let Some(so_far) = distance[from] else {
+                continue;
+            };
+            if distance[to].is_none_or(|d| so_far + cost < d) {
+                distance[to] = Some(so_far + cost);
+                by[to] = Some(at);
+                changed = true;
+            }
+        }
+    }
+    let mut best: Option<(i128, usize, Free)> = None;
+    for cell in 0..cells {
+        let Some(so_far) = distance[cells + cell] else {
+            continue;
+        };
+        if let Some(free) = copies[1].free(cell)
+            && best.is_none_or(|(cost, ..)| so_far + i128::from(free.cost) < cost)
+        {
+            best = Some((so_far + i128::from(free.cost), cell, free));
+        }
+    }
+    let (_, end, free) = best.filter(|(cost, ..)| *cost < 0)?;
+    let mut steps = Vec::new();
+    let mut at = cells + end;
+    while let Some(arc) = by[at] {
+        steps.push(arcs[arc].3);
+        at = arcs[arc].0;
+    }
+    Some(Path {
+        begin: (at, begins[at]?),
+        steps,
+        end: (end, free),
+    })
+}

@@ -143,7 +143,7 @@ fn a_thousand_photos_of_three_people_obey_the_rules_and_leave_nothing_to_add() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
     #[test]
     fn the_optimum_is_that_of_an_exhaustive_search(
         given in prop::collection::vec((0u32..3, any::<bool>(), 0u32..5, 0u32..6), 0..13),

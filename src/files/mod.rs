@@ -5,6 +5,7 @@ mod columns;
 mod delimited;
 mod encoding;
 pub mod items;
+pub mod manifest;
 pub mod mapping;
 pub mod names;
 pub mod numbers;
@@ -20,6 +21,7 @@ pub mod votes_read;
 pub mod votes_write;
 
 pub use atomic::{replace_dir_atomically, write_atomically};
+pub use manifest::{Manifest, ManifestOptions, read_manifest};
 pub use mapping::VoteMapping;
 pub use names::Names;
 pub use numbers::{NumberColumns, read_numbers};

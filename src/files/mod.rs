@@ -2,6 +2,7 @@
 
 pub mod atomic;
 mod columns;
+pub mod datasets;
 mod delimited;
 mod encoding;
 pub mod items;

@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 ///
 /// The part is the face's box where there is one. Every pair is compared, so a hundred thousand pictures take minutes.
 /// Errors: a picture that is missing or cannot be decoded.
-pub(super) fn copies(labelled: &Labelled, pictures: &Path) -> Result<Vec<Vec<usize>>> {
+pub fn copies(labelled: &Labelled, pictures: &Path) -> Result<Vec<Vec<usize>>> {
     let prints: Vec<Fingerprint> = labelled
         .candidates
         .par_iter()
@@ -50,4 +50,12 @@ pub(super) fn copies(labelled: &Labelled, pictures: &Path) -> Result<Vec<Vec<usi
         groups.entry(top).or_default().push(i);
     }
     Ok(groups.into_values().filter(|g| g.len() > 1).collect())
+}
+
+/// The part of a picture inside a box; the whole picture if the box misses it.
+fn part(picture: &image::RgbImage, face: crate::files::manifest::PixelBox) -> image::RgbImage {
+    match shown_part(picture.dimensions(), Some(face), 0.0) {
+        Ok((x, y, w, h)) => image::imageops::crop_imm(picture, x, y, w, h).to_image(),
+        Err(_) => picture.clone(),
+    }
 }

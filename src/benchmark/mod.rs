@@ -1,7 +1,7 @@
 //! The balanced benchmark: chosen from labelled items, frozen in a folder, checked, exported, and models scored on it.
 
 mod card;
-mod copies;
+pub mod copies;
 pub mod export;
 mod freeze;
 pub mod frozen;

@@ -47,6 +47,9 @@ pub enum Command {
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
     Report(cmd::report::Args),
+    /// A balanced benchmark: choose, freeze, check, export, rank models on it
+    #[command(subcommand)]
+    Benchmark(cmd::benchmark::Command),
     /// Measure veche on this machine
     #[command(subcommand)]
     Bench(cmd::bench::Command),
@@ -67,6 +70,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Aggregate(args) => cmd::aggregate::run(args),
         Command::Methods(args) => cmd::methods::run(args),
         Command::Report(args) => cmd::report::run(args),
+        Command::Benchmark(command) => cmd::benchmark::run(command),
         Command::Bench(command) => cmd::bench::run(command),
         Command::Completions(args) => cmd::man::completions(args),
         Command::Man(args) => cmd::man::run(args),

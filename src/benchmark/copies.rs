@@ -41,7 +41,10 @@ pub fn copies(labelled: &Labelled, pictures: &Path) -> Result<Vec<Vec<usize>>> {
         i
     }
     for pair in duplicates(&prints, &prints) {
-        let (a, b) = (root(&mut leader, pair.item), root(&mut leader, pair.control));
+        let (a, b) = (
+            root(&mut leader, pair.item),
+            root(&mut leader, pair.control),
+        );
         leader[a.max(b)] = a.min(b);
     }
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();

@@ -54,7 +54,11 @@ pub struct Freezing<'a> {
 /// Pictures are copied byte by byte, each once, under numbers in the order of the items. Errors: a picture that cannot be
 /// read (naming its row), a folder that is no benchmark.
 pub fn freeze(dir: &Path, labelled: &Labelled, plan: &Plan, how: &Freezing<'_>) -> Result<()> {
-    let chosen: Vec<&Candidate> = plan.chosen.iter().map(|&i| &labelled.candidates[i]).collect();
+    let chosen: Vec<&Candidate> = plan
+        .chosen
+        .iter()
+        .map(|&i| &labelled.candidates[i])
+        .collect();
     if chosen.is_empty() {
         return problem("no range has both a woman and a man, so the benchmark would be empty")
             .file(labelled.file())
@@ -90,7 +94,10 @@ pub fn freeze(dir: &Path, labelled: &Labelled, plan: &Plan, how: &Freezing<'_>) 
         write_shortages(&dir.join("shortages.csv"), plan)?;
         let svg = chart(plan, how.name).draw(WIDE).standalone();
         write_text(&dir.join("coverage.svg"), &svg)?;
-        write_text(&dir.join("CARD.md"), &card::card(&description, plan, labelled, &items, how))?;
+        write_text(
+            &dir.join("CARD.md"),
+            &card::card(&description, plan, labelled, &items, how),
+        )?;
         how.provenance.write(&dir.join("provenance.json"))?;
         write_json(&dir.join(MANIFEST), &description)
     })
@@ -117,7 +124,9 @@ fn copy_pictures<'a>(
     let mut first: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
     for c in chosen {
         let n = first.len() + 1;
-        first.entry(labelled.path(c)).or_insert((n, labelled.number(c)));
+        first
+            .entry(labelled.path(c))
+            .or_insert((n, labelled.number(c)));
     }
     let folder = dir.join(PICTURES);
     fs::create_dir_all(&folder).map_err(|e| Problem::io("make the folder", &folder, &e))?;
@@ -147,7 +156,12 @@ fn copy_pictures<'a>(
     Ok(list.into_iter().map(|(path, _)| path).zip(copied).collect())
 }
 
-fn item(labelled: &Labelled, c: &Candidate, block: &Block, files: &BTreeMap<&str, Copied>) -> FrozenItem {
+fn item(
+    labelled: &Labelled,
+    c: &Candidate,
+    block: &Block,
+    files: &BTreeMap<&str, Copied>,
+) -> FrozenItem {
     let copied = files.get(labelled.path(c));
     let (age, age_low, age_high) = match c.age {
         TrueAge::Years(years) => (Some(years), None, None),
@@ -182,7 +196,15 @@ pub fn write_shortages(path: &Path, plan: &Plan) -> Result<()> {
         csv.write_record(HEAD)?;
         for b in &plan.blocks {
             let mut cells = vec![b.stratum.clone(), b.range.name.clone()];
-            let counts = [b.women, b.men, b.chosen, b.chosen, b.women_missing, b.men_missing, b.unpaired];
+            let counts = [
+                b.women,
+                b.men,
+                b.chosen,
+                b.chosen,
+                b.women_missing,
+                b.men_missing,
+                b.unpaired,
+            ];
             cells.extend(counts.map(|n| n.to_string()));
             csv.write_record(cells)?;
         }
@@ -206,12 +228,22 @@ const HEAD: [&str; 9] = [
 pub fn chart(plan: &Plan, name: &str) -> Chart {
     let bar = |b: &Block| Bar {
         name: b.name(),
-        parts: [2 * b.chosen, b.women_missing, b.men_missing, b.unpaired].map(u64::from).to_vec(),
+        parts: [2 * b.chosen, b.women_missing, b.men_missing, b.unpaired]
+            .map(u64::from)
+            .to_vec(),
         chosen: false,
     };
-    let parts = ["chosen", "women missing", "men missing", "without a partner"];
+    let parts = [
+        "chosen",
+        "women missing",
+        "men missing",
+        "without a partner",
+    ];
     Chart::Bars(Bars {
-        title: format!("{name}: what each range has of the {} women and {} men it should have", plan.cap, plan.cap),
+        title: format!(
+            "{name}: what each range has of the {} women and {} men it should have",
+            plan.cap, plan.cap
+        ),
         counted: "people".into(),
         parts: parts.map(str::to_owned).to_vec(),
         bars: plan.blocks.iter().map(bar).collect(),

@@ -128,9 +128,30 @@ pub struct Frozen {
 }
 
 const COLUMNS: [&str; 24] = [
-    "item", "file", "age", "age_low", "age_high", "sex", "range", "range_from", "range_to", "stratum", "width", "photo",
-    "face_x0", "face_y0", "face_x1", "face_y1", "person_x0", "person_y0", "person_x1", "person_y1", "licence", "source",
-    "bytes", "blake3",
+    "item",
+    "file",
+    "age",
+    "age_low",
+    "age_high",
+    "sex",
+    "range",
+    "range_from",
+    "range_to",
+    "stratum",
+    "width",
+    "photo",
+    "face_x0",
+    "face_y0",
+    "face_x1",
+    "face_y1",
+    "person_x0",
+    "person_y0",
+    "person_x1",
+    "person_y1",
+    "licence",
+    "source",
+    "bytes",
+    "blake3",
 ];
 
 /// Writes items.csv; returns its BLAKE3.
@@ -185,13 +206,17 @@ pub(super) fn read_description(dir: &Path) -> Result<Description> {
             .fail();
     }
     let text = fs::read_to_string(&path).map_err(|e| Problem::io("read the file", &path, &e))?;
-    let description: Description = serde_json::from_str(&text)
-        .map_err(|e| Box::new(problem(format!("is not the description of a benchmark: {e}")).file(&path)))?;
+    let description: Description = serde_json::from_str(&text).map_err(|e| {
+        Box::new(problem(format!("is not the description of a benchmark: {e}")).file(&path))
+    })?;
     if description.format > FORMAT {
-        return problem(format!("format {} is newer than this program", description.format))
-            .file(&path)
-            .hint("use a newer veche")
-            .fail();
+        return problem(format!(
+            "format {} is newer than this program",
+            description.format
+        ))
+        .file(&path)
+        .hint("use a newer veche")
+        .fail();
     }
     Ok(description)
 }
@@ -200,12 +225,16 @@ pub(super) fn read_description(dir: &Path) -> Result<Description> {
 pub fn read_frozen(dir: &Path) -> Result<Frozen> {
     let description = read_description(dir)?;
     let table = Table::read(dir.join("items.csv"))?;
-    let at = COLUMNS.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+    let at = COLUMNS
+        .iter()
+        .map(|name| table.column(name))
+        .collect::<Result<Vec<_>>>()?;
     let column = |name: &str| at[COLUMNS.iter().position(|c| *c == name).unwrap_or(0)];
     let item = |row: Row<'_>| -> Result<FrozenItem> {
         let text = |name: &str| row.text(column(name)).map(str::to_owned);
         let float = |name: &str| row.float(column(name));
-        let sex = parse_sex(row.get(column("sex")), None).map_err(|what| row.problem(column("sex"), what))?;
+        let sex = parse_sex(row.get(column("sex")), None)
+            .map_err(|what| row.problem(column("sex"), what))?;
         let the_box = |kind: &str| -> Result<Option<PixelBox>> {
             let edge = |e: &str| float(&format!("{kind}_{e}"));
             let edges = [edge("x0")?, edge("y0")?, edge("x1")?, edge("y1")?];

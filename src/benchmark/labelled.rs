@@ -77,9 +77,26 @@ struct Found {
     body: Option<[usize; 4]>,
 }
 
-const ITEMS: [&str; 8] = ["item", "id", "path", "file", "img_name", "filename", "image", "picture"];
-const PATHS: [&str; 7] = ["path", "file", "img_name", "filename", "image", "picture", "file_name"];
-const AGES: [&str; 6] = ["age", "estimate", "real_age", "true_age", "face_age", "age_group"];
+const ITEMS: [&str; 8] = [
+    "item", "id", "path", "file", "img_name", "filename", "image", "picture",
+];
+const PATHS: [&str; 7] = [
+    "path",
+    "file",
+    "img_name",
+    "filename",
+    "image",
+    "picture",
+    "file_name",
+];
+const AGES: [&str; 6] = [
+    "age",
+    "estimate",
+    "real_age",
+    "true_age",
+    "face_age",
+    "age_group",
+];
 const SEXES: [&str; 5] = ["sex", "gender", "true_sex", "face_gender", "label"];
 const WIDTHS: [&str; 3] = ["width", "age_width", "interval_width"];
 const BOXES: [[&str; 4]; 4] = [
@@ -97,7 +114,11 @@ const BOXES: [[&str; 4]; 4] = [
 /// candidates; rows whose age and sex are −1 are other people in the photo.
 ///
 /// Errors: columns that are not there, cells that cannot be read, one item twice.
-pub fn read_labelled(path: &Path, columns: &LabelColumns, skipped: &mut Skipped) -> Result<Labelled> {
+pub fn read_labelled(
+    path: &Path,
+    columns: &LabelColumns,
+    skipped: &mut Skipped,
+) -> Result<Labelled> {
     let table = Table::read_skipping(path, skipped)?;
     let optional = |asked: &Option<String>, usual: &[&str]| -> Result<Option<usize>> {
         match asked {
@@ -136,7 +157,8 @@ pub fn read_labelled(path: &Path, columns: &LabelColumns, skipped: &mut Skipped)
         .filter(|_| width.is_none());
     let read = |row: Row<'_>| -> Result<(Option<TrueAge>, Option<Sex>, Option<f64>)> {
         let years = parse_age(row.get(age)).map_err(|what| row.problem(age, what))?;
-        let of = parse_sex(row.get(sex), columns.sexes.as_ref()).map_err(|what| row.problem(sex, what))?;
+        let of = parse_sex(row.get(sex), columns.sexes.as_ref())
+            .map_err(|what| row.problem(sex, what))?;
         let wide = match (width, ends) {
             (Some(c), _) => row.float(c)?,
             (None, Some((low, high))) => row.float(low)?.zip(row.float(high)?).map(|(a, b)| b - a),
@@ -144,7 +166,9 @@ pub fn read_labelled(path: &Path, columns: &LabelColumns, skipped: &mut Skipped)
         };
         if wide.is_some_and(|w| w < 0.0) {
             let column = width.or(ends.map(|e| e.0)).unwrap_or(age);
-            return row.problem(column, "the interval has a negative width").fail();
+            return row
+                .problem(column, "the interval has a negative width")
+                .fail();
         }
         Ok((years, of, wide))
     };
@@ -190,9 +214,15 @@ pub fn read_labelled(path: &Path, columns: &LabelColumns, skipped: &mut Skipped)
 /// The item's name: where it is its picture's path, several people of one picture are told apart by their boxes.
 fn item_text(row: Row<'_>, columns: &Found) -> String {
     let text = row.get(columns.item).trim();
-    let edges = columns.face.or(columns.body).map(|c| c.map(|c| row.get(c).trim()));
+    let edges = columns
+        .face
+        .or(columns.body)
+        .map(|c| c.map(|c| row.get(c).trim()));
     match edges {
-        Some(edges) if columns.path == Some(columns.item) && edges.iter().any(|e| !e.is_empty() && *e != "-1") => {
+        Some(edges)
+            if columns.path == Some(columns.item)
+                && edges.iter().any(|e| !e.is_empty() && *e != "-1") =>
+        {
             format!("{text}#{}", edges.join(","))
         }
         _ => text.to_owned(),
@@ -268,7 +298,11 @@ impl Labelled {
 
     /// The values of the strata's columns, joined by ` · `; empty without strata.
     pub fn stratum(&self, candidate: &Candidate) -> String {
-        let cells = self.columns.strata.iter().map(|&c| self.row(candidate).get(c).trim());
+        let cells = self
+            .columns
+            .strata
+            .iter()
+            .map(|&c| self.row(candidate).get(c).trim());
         cells.collect::<Vec<_>>().join(" · ")
     }
 
@@ -301,9 +335,15 @@ mod tests {
             a.jpg#10,20,50,70,31.5,1,30,33,female,0.9\nb.jpg,,,,,male,1\nc.jpg,7,1,5,9,,\n";
         let text = text.replace("a.jpg#10,20,50,70", "\"a.jpg#10,20,50,70\"");
         let found = read(&text).unwrap();
-        assert_eq!((found.candidates.len(), found.without_age, found.without_sex), (1, 1, 1));
+        assert_eq!(
+            (found.candidates.len(), found.without_age, found.without_sex),
+            (1, 1, 1)
+        );
         let a = &found.candidates[0];
-        assert_eq!((a.age, a.sex, a.width), (TrueAge::Years(31.5), Sex::Female, Some(3.0)));
+        assert_eq!(
+            (a.age, a.sex, a.width),
+            (TrueAge::Years(31.5), Sex::Female, Some(3.0))
+        );
         assert_eq!((found.path(a), found.photo(a)), ("a.jpg", "a.jpg"));
         assert_eq!(found.boxes(a)[0], PixelBox::new(10.0, 20.0, 50.0, 70.0));
     }
@@ -311,17 +351,26 @@ mod tests {
     #[test]
     fn people_of_one_photo_are_told_apart_by_their_boxes() {
         let head = "img_name,age,gender,face_x0,face_y0,face_x1,face_y1\n";
-        let found = read(&format!("{head}a.jpg,31,M,1,2,30,40\na.jpg,28,F,50,2,80,40\na.jpg,-1,-1,90,2,99,40\n")).unwrap();
+        let found = read(&format!(
+            "{head}a.jpg,31,M,1,2,30,40\na.jpg,28,F,50,2,80,40\na.jpg,-1,-1,90,2,99,40\n"
+        ))
+        .unwrap();
         assert_eq!(found.item(&found.candidates[1]), "a.jpg#50,2,80,40");
         assert_eq!((found.candidates.len(), found.without_age), (2, 1));
-        let p = read(&format!("{head}a.jpg,31,M,1,2,30,40\na.jpg,28,F,1,2,30,40\n")).unwrap_err();
+        let p = read(&format!(
+            "{head}a.jpg,31,M,1,2,30,40\na.jpg,28,F,1,2,30,40\n"
+        ))
+        .unwrap_err();
         assert!(p.what.contains("same item") && p.row == Some(3));
     }
 
     #[test]
     fn bad_cells_are_errors_that_name_them() {
         let p = read("item,age,sex\na,old,male\n").unwrap_err();
-        assert_eq!((p.row, p.column.as_deref(), p.value.as_deref()), (Some(2), Some("age"), Some("old")));
+        assert_eq!(
+            (p.row, p.column.as_deref(), p.value.as_deref()),
+            (Some(2), Some("age"), Some("old"))
+        );
         let p = read("item,age,sex\na,4,1\n").unwrap_err();
         assert_eq!(p.column.as_deref(), Some("sex"));
         let p = read("item,age,sex,low,high\na,4,m,5,4\n").unwrap_err();

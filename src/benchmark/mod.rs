@@ -3,7 +3,7 @@
 mod card;
 pub mod copies;
 pub mod export;
-mod freeze;
+pub mod freeze;
 pub mod frozen;
 pub mod labelled;
 pub mod plan;
@@ -11,7 +11,7 @@ pub mod predictions;
 pub mod ranges;
 mod verify;
 
-pub use freeze::{Freezing, freeze};
+pub use freeze::Freezing;
 pub use frozen::{Frozen, FrozenItem, MANIFEST, read_frozen};
 pub use labelled::{LabelColumns, Labelled, read_labelled};
 pub use plan::{Cap, Plan, PlanOptions, plan};

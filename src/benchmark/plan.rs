@@ -125,7 +125,10 @@ pub fn plan(labelled: &Labelled, copies: &[Vec<usize>], options: &PlanOptions) -
     let mut order: Vec<(u64, usize)> = (0..candidates.len()).map(|i| (rank(&i), i)).collect();
     order.sort_unstable();
 
-    let widest = candidates.iter().filter_map(|c| c.width).fold(0.0, f64::max);
+    let widest = candidates
+        .iter()
+        .filter_map(|c| c.width)
+        .fold(0.0, f64::max);
     // Whole thousandths add up without rounding. A label of unknown certainty stands behind all others.
     let cost = |width: Option<f64>| match width {
         Some(w) => (w * 1000.0).round().min(f64::from(u32::MAX - 1)) as u32,
@@ -157,7 +160,11 @@ pub fn plan(labelled: &Labelled, copies: &[Vec<usize>], options: &PlanOptions) -
         .collect();
     let mut photos = Names::new();
     let mut in_photo: Vec<u32> = Vec::new();
-    let (mut given, mut of, mut outside) = (Vec::with_capacity(order.len()), Vec::with_capacity(order.len()), 0);
+    let (mut given, mut of, mut outside) = (
+        Vec::with_capacity(order.len()),
+        Vec::with_capacity(order.len()),
+        0,
+    );
     for &(_, i) in &order {
         let c = &candidates[i];
         if is_copy[i] {
@@ -207,10 +214,19 @@ pub fn plan(labelled: &Labelled, copies: &[Vec<usize>], options: &PlanOptions) -
     let mut chosen: Vec<(String, usize, usize)> = selection
         .chosen
         .iter()
-        .map(|&at| (labelled.item(&candidates[of[at]]), of[at], given[at].block as usize))
+        .map(|&at| {
+            (
+                labelled.item(&candidates[of[at]]),
+                of[at],
+                given[at].block as usize,
+            )
+        })
         .collect();
     chosen.sort_unstable();
-    let widths: Vec<f64> = chosen.iter().filter_map(|c| candidates[c.1].width).collect();
+    let widths: Vec<f64> = chosen
+        .iter()
+        .filter_map(|c| candidates[c.1].width)
+        .collect();
     Ok(Plan {
         block_of: chosen.iter().map(|c| c.2).collect(),
         chosen: chosen.iter().map(|c| c.1).collect(),
@@ -249,7 +265,10 @@ fn lesser_copies(
         rank[i] = at;
     }
     for group in groups {
-        let best = group.iter().copied().min_by_key(|&i| (cost(candidates[i].width), rank[i]));
+        let best = group
+            .iter()
+            .copied()
+            .min_by_key(|&i| (cost(candidates[i].width), rank[i]));
         for i in group {
             is_copy[i] |= Some(i) != best;
         }

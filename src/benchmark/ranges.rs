@@ -67,12 +67,18 @@ impl FromStr for RangesAsked {
             _ => {}
         }
         let number = |t: &str| {
-            let value: f64 = t.trim().parse().map_err(|_| format!("\"{t}\" is not a number"))?;
+            let value: f64 = t
+                .trim()
+                .parse()
+                .map_err(|_| format!("\"{t}\" is not a number"))?;
             Some(value)
                 .filter(|v| v.is_finite() && *v >= 0.0)
                 .ok_or_else(|| format!("\"{t}\" is not an age"))
         };
-        let edges = text.split(',').map(number).collect::<Result<Vec<f64>, _>>()?;
+        let edges = text
+            .split(',')
+            .map(number)
+            .collect::<Result<Vec<f64>, _>>()?;
         match edges[..] {
             [years] if years > 0.0 => Ok(Self::Years(years)),
             [_] => Err("a range has at least a part of a year".into()),
@@ -103,7 +109,9 @@ impl Ranges {
                 let first = (low / width).floor();
                 let n = (high / width).floor() - first + 1.0;
                 if n > 1000.0 {
-                    return problem("there would be more than 1000 ranges").hint("choose wider ones").fail();
+                    return problem("there would be more than 1000 ranges")
+                        .hint("choose wider ones")
+                        .fail();
                 }
                 let edge = |i: f64| (first + i) * width;
                 let range = |i: usize| AgeRange::new(edge(i as f64), Some(edge(i as f64 + 1.0)));
@@ -128,12 +136,20 @@ impl Ranges {
                 }
                 classes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
                 if let Some(w) = classes.windows(2).find(|w| w[0].1 >= w[1].0) {
-                    return problem(format!("classes of ages overlap: {}–{} and {}–{}", w[0].0, w[0].1, w[1].0, w[1].1))
-                        .hint("correct the labels, or name the ranges: --ranges 0,3,10,20")
-                        .fail();
+                    return problem(format!(
+                        "classes of ages overlap: {}–{} and {}–{}",
+                        w[0].0, w[0].1, w[1].0, w[1].1
+                    ))
+                    .hint("correct the labels, or name the ranges: --ranges 0,3,10,20")
+                    .fail();
                 }
                 let to = |high: f64| high.is_finite().then_some(high + 1.0);
-                Ok(Self(classes.iter().map(|&(low, high)| AgeRange::new(low, to(high))).collect()))
+                Ok(Self(
+                    classes
+                        .iter()
+                        .map(|&(low, high)| AgeRange::new(low, to(high)))
+                        .collect(),
+                ))
             }
         }
     }
@@ -174,10 +190,18 @@ mod tests {
     #[test]
     fn classes_become_ranges_in_order() {
         let class = |low, high| TrueAge::Class { low, high };
-        let ages = [class(70.0, f64::INFINITY), class(0.0, 2.0), class(3.0, 9.0), class(0.0, 2.0)];
+        let ages = [
+            class(70.0, f64::INFINITY),
+            class(0.0, 2.0),
+            class(3.0, 9.0),
+            class(0.0, 2.0),
+        ];
         assert_eq!(names("classes", &ages), ["0–2", "3–9", "70+"]);
         let ranges = Ranges::of(&"fairface".parse().unwrap(), [].into_iter()).unwrap();
-        assert_eq!(ages.map(|age| ranges.find(age)), [Some(8), Some(0), Some(1), Some(0)]);
+        assert_eq!(
+            ages.map(|age| ranges.find(age)),
+            [Some(8), Some(0), Some(1), Some(0)]
+        );
         assert_eq!(ranges.find(class(3.0, 10.0)), None, "reaches into the next");
         let overlap = [class(0.0, 5.0), class(3.0, 9.0)];
         assert!(Ranges::of(&RangesAsked::Classes, overlap.into_iter()).is_err());

@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod ban;
 pub mod bench;
+pub mod benchmark;
 pub mod demo;
 pub mod explain;
 pub mod init;

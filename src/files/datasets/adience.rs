@@ -82,13 +82,17 @@ pub(super) fn read(path: &Path, options: &DatasetOptions, skipped: &mut Skipped)
     for file in files(path, &FOLDS, "Adience")? {
         let table = Table::read_skipping(&file, skipped)?;
         let column = |name: &str| table.column(name);
-        let (user, name, face) = (column("user_id")?, column("original_image")?, column("face_id")?);
+        let (user, name, face) = (
+            column("user_id")?,
+            column("original_image")?,
+            column("face_id")?,
+        );
         let (age, sex) = (column("age")?, column("gender")?);
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let fold = stem.strip_suffix("_data").unwrap_or(&stem).to_owned();
         for row in table.rows() {
             let read = || -> Result<_> {
-                let mut text = |c: usize| match row.text(c) {
+                let text = |c: usize| match row.text(c) {
                     Some(text) => Ok(text),
                     None => row.problem(c, "is missing, and names the picture").fail(),
                 };

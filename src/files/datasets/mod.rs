@@ -6,6 +6,7 @@ mod adience;
 pub mod dates;
 mod fairface;
 mod named_pictures;
+mod write;
 
 use super::{
     Skipped, Table,
@@ -15,6 +16,7 @@ use crate::{Result, problem};
 use std::path::{Path, PathBuf};
 
 pub use adience::adience_class;
+pub use write::write_people;
 
 /// A public data set of faces with ages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -122,7 +124,12 @@ fn pictures(options: &DatasetOptions, near: &Path) -> PathBuf {
 }
 
 /// The people of several files that belong together.
-fn collect(file: &Path, pictures: PathBuf, rows: Vec<(Photo, String)>, repaired: usize) -> Result<People> {
+fn collect(
+    file: &Path,
+    pictures: PathBuf,
+    rows: Vec<(Photo, String)>,
+    repaired: usize,
+) -> Result<People> {
     if rows.is_empty() {
         return problem("no row is left").file(file).fail();
     }

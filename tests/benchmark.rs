@@ -77,10 +77,7 @@ fn real_faces_give_exactly_thirty_per_cell_and_a_hundred_fewer_say_which_cells_f
     }
     let mut items = 0;
     for range in found["ranges"].as_array().unwrap() {
-        let name = range["range"]["name"]
-            .as_str()
-            .unwrap()
-            .replace("70+", "more than 70");
+        let name = range["range"]["name"].as_str().unwrap().to_owned();
         let there = |sex: &str| {
             left.get(&(name.clone(), sex.to_owned()))
                 .copied()

@@ -58,7 +58,10 @@ pub fn select(
     let stock = stock(candidates, blocks, per_group)?;
     let reach = reach(&stock, blocks, cap);
     let mut relaxations = 0;
-    let (pairs, taken) = match fill(&stock, &reach) {
+    // Where the blocks together want more than there is, trying would be in vain.
+    let wanted: u64 = reach.iter().map(|&n| 2 * u64::from(n)).sum();
+    let all = (wanted <= stock.rank()).then(|| fill(&stock, &reach));
+    let (pairs, taken) = match all.flatten() {
         Some(taken) => (reach, taken),
         None => {
             let (pairs, solved) = parity::best_pairs(&stock, &reach);

@@ -9,7 +9,7 @@
 use super::balance::Candidate;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
 /// What there is to take: items by cell, and the groups that bind.
@@ -104,6 +104,13 @@ impl Stock {
         self.cells
     }
 
+    /// How many items can be taken from all cells together.
+    pub(super) fn rank(&self) -> u64 {
+        let private: usize = self.private.iter().map(Vec::len).sum();
+        // A group that binds gives all it may.
+        private as u64 + (self.groups.len() as u64 - 1) * u64::from(self.per_group)
+    }
+
     /// For each block how many items can be taken together of its women, of its men, and of both.
     pub(super) fn ranks(&self, blocks: u32) -> Vec<[u32; 3]> {
         let mut ranks: Vec<[u32; 3]> = (0..blocks as usize)
@@ -163,8 +170,13 @@ pub(super) struct Taken<'a> {
     version: Vec<u32>,
     open: Vec<BinaryHeap<Entry>>,
     full: Vec<BinaryHeap<Entry>>,
-    swaps: Vec<(u32, u32, BinaryHeap<Entry>)>,
+    heaps: Vec<BinaryHeap<Entry>>,
+    /// The best exchange of each pair of cells that ever had one; the heaps stand in the same order.
+    swaps: Vec<(u32, u32, Option<Swap>)>,
     swap_of: BTreeMap<(u32, u32), u32>,
+    /// For each cell the places in `swaps` in which it gains, and in which it loses.
+    gaining: Vec<Vec<u32>>,
+    losing: Vec<Vec<u32>>,
 }
 
 impl<'a> Taken<'a> {
@@ -179,8 +191,11 @@ impl<'a> Taken<'a> {
             version: vec![0; groups],
             open: vec![BinaryHeap::new(); stock.cells],
             full: vec![BinaryHeap::new(); stock.cells],
+            heaps: Vec::new(),
             swaps: Vec::new(),
             swap_of: BTreeMap::new(),
+            gaining: vec![Vec::new(); stock.cells],
+            losing: vec![Vec::new(); stock.cells],
         };
         for b in 0..stock.bundles.len() as u32 {
             taken.offer(b, false);
@@ -226,28 +241,43 @@ impl<'a> Taken<'a> {
             return;
         }
         for into in bundles.clone() {
-            let Some(next) = self.next(into) else {
-                continue;
-            };
             for out_of in bundles.clone().filter(|&b| b != into) {
-                let Some(last) = self.last(out_of) else {
-                    continue;
-                };
-                let cell = |b: u32| self.stock.bundles[b as usize].cell;
-                let pair = (cell(into), cell(out_of));
-                let new = self.swaps.len() as u32;
-                let at = *self.swap_of.entry(pair).or_insert(new);
-                if at == new {
-                    self.swaps.push((pair.0, pair.1, BinaryHeap::new()));
-                }
-                self.swaps[at as usize].2.push(Reverse((
-                    next - last,
-                    into,
-                    out_of,
-                    self.version[g],
-                )));
+                self.renew_swap(into, out_of);
             }
         }
+    }
+
+    /// Offers the exchange of two bundles of a full group, if there is one now, and finds the best of their cells anew.
+    fn renew_swap(&mut self, into: u32, out_of: u32) {
+        let stock = self.stock;
+        let [gains, loses] = [into, out_of].map(|b| stock.bundles[b as usize].cell);
+        let cost = self.next(into).zip(self.last(out_of)).map(|(a, b)| a - b);
+        let at = match (self.swap_of.get(&(gains, loses)), cost) {
+            (Some(&at), _) => at as usize,
+            (None, None) => return,
+            (None, Some(_)) => {
+                let at = self.swaps.len();
+                self.swap_of.insert((gains, loses), at as u32);
+                self.swaps.push((gains, loses, None));
+                self.heaps.push(BinaryHeap::new());
+                self.gaining[gains as usize].push(at as u32);
+                self.losing[loses as usize].push(at as u32);
+                at
+            }
+        };
+        if let Some(cost) = cost {
+            let group = stock.bundles[into as usize].group;
+            let version = self.version[group as usize];
+            self.heaps[at].push(Reverse((cost, into, out_of, version)));
+        }
+        let top = Self::top(&mut self.heaps[at], &stock.bundles, &self.version);
+        self.swaps[at].2 = top.map(|(cost, into, out_of)| Swap {
+            gains,
+            loses,
+            cost,
+            into,
+            out_of,
+        });
     }
 
     /// The top of a heap after stale entries are gone.
@@ -285,22 +315,16 @@ impl<'a> Taken<'a> {
         }
     }
 
-    /// The cheapest exchange for every pair of cells that has one.
-    pub(super) fn swaps(&mut self) -> Vec<Swap> {
-        let (bundles, version) = (&self.stock.bundles, &self.version);
-        let heaps = self.swaps.iter_mut();
-        heaps
-            .filter_map(|(gains, loses, heap)| {
-                let (cost, into, out_of) = Self::top(heap, bundles, version)?;
-                Some(Swap {
-                    gains: *gains,
-                    loses: *loses,
-                    cost,
-                    into,
-                    out_of,
-                })
-            })
-            .collect()
+    /// The cheapest exchanges in which a cell gains an item, one for each cell that may lose it.
+    pub(super) fn gains(&self, cell: usize) -> impl Iterator<Item = Swap> + '_ {
+        let at = self.gaining[cell].iter();
+        at.filter_map(|&at| self.swaps[at as usize].2)
+    }
+
+    /// The cheapest exchanges in which a cell loses an item.
+    pub(super) fn losses(&self, cell: usize) -> impl Iterator<Item = Swap> + '_ {
+        let at = self.losing[cell].iter();
+        at.filter_map(|&at| self.swaps[at as usize].2)
     }
 
     /// Takes the free item of a cell.
@@ -344,22 +368,19 @@ impl<'a> Taken<'a> {
         if blocked.is_none() {
             return false;
         }
-        let swaps = self.swaps();
         let mut distance: Vec<Option<i64>> = vec![None; self.stock.cells];
-        let mut by: Vec<Option<usize>> = vec![None; self.stock.cells];
+        let mut by: Vec<Option<Swap>> = vec![None; self.stock.cells];
         distance[cell] = Some(0);
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for (at, swap) in swaps.iter().enumerate() {
-                let Some(so_far) = distance[swap.gains as usize] else {
-                    continue;
-                };
+        let mut queue = Queue::new(self.stock.cells);
+        queue.push(cell);
+        while let Some(at) = queue.pop() {
+            let so_far = distance[at].unwrap_or_default();
+            for swap in self.gains(at) {
                 let there = &mut distance[swap.loses as usize];
                 if there.is_none_or(|d| so_far + swap.cost < d) {
                     *there = Some(so_far + swap.cost);
-                    by[swap.loses as usize] = Some(at);
-                    changed = true;
+                    by[swap.loses as usize] = Some(swap);
+                    queue.push(swap.loses as usize);
                 }
             }
         }
@@ -380,8 +401,8 @@ impl<'a> Taken<'a> {
         while at != cell
             && let Some(swap) = by[at]
         {
-            path.push(swaps[swap]);
-            at = swaps[swap].gains as usize;
+            path.push(swap);
+            at = swap.gains as usize;
         }
         self.exchange(&path);
         self.take(end, free);
@@ -401,5 +422,32 @@ impl<'a> Taken<'a> {
         }
         chosen.sort_unstable();
         chosen
+    }
+}
+
+/// Nodes whose distance has changed, each once, first in first out: Bellman and Ford's method without idle rounds.
+pub(super) struct Queue {
+    waiting: VecDeque<usize>,
+    is_waiting: Vec<bool>,
+}
+
+impl Queue {
+    pub(super) fn new(nodes: usize) -> Self {
+        Self {
+            waiting: VecDeque::with_capacity(nodes),
+            is_waiting: vec![false; nodes],
+        }
+    }
+
+    pub(super) fn push(&mut self, node: usize) {
+        if !std::mem::replace(&mut self.is_waiting[node], true) {
+            self.waiting.push_back(node);
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        let node = self.waiting.pop_front()?;
+        self.is_waiting[node] = false;
+        Some(node)
     }
 }

@@ -7,12 +7,13 @@
 //! half. The first whole solution that comes up is the optimum. Blocks are few and halves are rare, since blocks
 //! share them in odd cycles only.
 
-use super::exchange::{Free, Stock, Swap, Taken};
+use super::exchange::{Free, Queue, Stock, Swap, Taken};
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// Worth of a pair, more than all costs together; and of a pair that a branch demands.
-const PAIR: i128 = 1 << 60;
-const DEMANDED: i128 = 1 << 90;
+/// Worth of a pair, more than all costs of one path; and of a pair that a branch demands, more than all pairs of a path.
+/// A path is what an optimum is judged by: where one solution is better than another, some path or ring between them is.
+const PAIR: i64 = 1 << 45;
+const DEMANDED: i64 = 1 << 53;
 
 /// The numbers of pairs, block by block, of the optimum with at most `most` pairs in each; and how many relaxations were solved.
 pub(super) fn best_pairs(stock: &Stock, most: &[u32]) -> (Vec<u32>, u32) {
@@ -115,73 +116,68 @@ struct Path {
 /// The shortest path that raises the flow by one and gains something (Bellman 1958, Ford 1956).
 fn shortest(copies: &mut [Taken<'_>; 2], flow: &[u32], low: &[u32], high: &[u32]) -> Option<Path> {
     let cells = flow.len();
-    // From, to, cost, step.
-    let mut arcs: Vec<(usize, usize, i128, Step)> = Vec::new();
-    for swap in copies[0].swaps() {
-        // In the first copy a unit too many moves from the cell that loses it to the one that gains it.
-        let (from, to) = (swap.loses as usize, swap.gains as usize);
-        arcs.push((from, to, i128::from(swap.cost), Step::Swap(0, swap)));
-    }
-    for cell in 0..cells {
-        let (block, other) = (cell / 2, cells + (cell ^ 1));
-        if flow[cell] < high[block] {
-            let worth = if flow[cell] < low[block] {
-                DEMANDED
-            } else {
-                PAIR
-            };
-            arcs.push((cell, other, -worth, Step::Cross(cell, 1)));
-        }
-        if flow[cell] > 0 {
-            let worth = if flow[cell] <= low[block] {
-                DEMANDED
-            } else {
-                PAIR
-            };
-            arcs.push((other, cell, worth, Step::Cross(cell, -1)));
-        }
-    }
-    for swap in copies[1].swaps() {
-        // In the second a unit that is wanted moves from the cell that gains to the one that loses.
-        let (from, to) = (cells + swap.gains as usize, cells + swap.loses as usize);
-        arcs.push((from, to, i128::from(swap.cost), Step::Swap(1, swap)));
-    }
     let begins: Vec<Option<Free>> = (0..cells).map(|cell| copies[0].free(cell)).collect();
     let none = std::iter::repeat_n(None, cells);
-    let start = |free: &Option<Free>| free.map(|f| i128::from(f.cost));
-    let mut distance: Vec<Option<i128>> = begins.iter().map(start).chain(none).collect();
-    let mut by: Vec<Option<usize>> = vec![None; 2 * cells];
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for (at, &(from, to, cost, _)) in arcs.iter().enumerate() {
-            let Some(so_far) = distance[from] else {
-                continue;
-            };
+    let start = |free: &Option<Free>| free.map(|f| f.cost);
+    let mut distance: Vec<Option<i64>> = begins.iter().map(start).chain(none).collect();
+    let mut by: Vec<Option<(usize, Step)>> = vec![None; 2 * cells];
+    let mut queue = Queue::new(2 * cells);
+    (0..cells)
+        .filter(|&c| begins[c].is_some())
+        .for_each(|c| queue.push(c));
+    while let Some(node) = queue.pop() {
+        let so_far = distance[node].unwrap_or_default();
+        let mut reach = |to: usize, cost: i64, step: Step| {
             if distance[to].is_none_or(|d| so_far + cost < d) {
                 distance[to] = Some(so_far + cost);
-                by[to] = Some(at);
-                changed = true;
+                by[to] = Some((node, step));
+                queue.push(to);
+            }
+        };
+        // Crossings lead from a cell of the first copy to the other sex of its block in the second.
+        let first = if node < cells {
+            node
+        } else {
+            (node - cells) ^ 1
+        };
+        let (n, low, high) = (flow[first], low[first / 2], high[first / 2]);
+        if node < cells {
+            // In the first copy a unit too many moves from the cell that loses it to the one that gains it.
+            for swap in copies[0].losses(node) {
+                reach(swap.gains as usize, swap.cost, Step::Swap(0, swap));
+            }
+            if n < high {
+                let worth = if n < low { DEMANDED } else { PAIR };
+                reach(cells + (node ^ 1), -worth, Step::Cross(first, 1));
+            }
+        } else {
+            // In the second a unit that is wanted moves from the cell that gains to the one that loses.
+            for swap in copies[1].gains(node - cells) {
+                reach(cells + swap.loses as usize, swap.cost, Step::Swap(1, swap));
+            }
+            if n > 0 {
+                let worth = if n <= low { DEMANDED } else { PAIR };
+                reach(first, worth, Step::Cross(first, -1));
             }
         }
     }
-    let mut best: Option<(i128, usize, Free)> = None;
+    let mut best: Option<(i64, usize, Free)> = None;
     for cell in 0..cells {
         let Some(so_far) = distance[cells + cell] else {
             continue;
         };
         if let Some(free) = copies[1].free(cell)
-            && best.is_none_or(|(cost, ..)| so_far + i128::from(free.cost) < cost)
+            && best.is_none_or(|(cost, ..)| so_far + free.cost < cost)
         {
-            best = Some((so_far + i128::from(free.cost), cell, free));
+            best = Some((so_far + free.cost, cell, free));
         }
     }
     let (_, end, free) = best.filter(|(cost, ..)| *cost < 0)?;
     let mut steps = Vec::new();
     let mut at = cells + end;
-    while let Some(arc) = by[at] {
-        steps.push(arcs[arc].3);
-        at = arcs[arc].0;
+    while let Some((from, step)) = by[at] {
+        steps.push(step);
+        at = from;
     }
     Some(Path {
         begin: (at, begins[at]?),

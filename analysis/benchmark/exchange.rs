@@ -9,7 +9,7 @@
 use super::balance::Candidate;
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BinaryHeap},
 };
 
 /// What there is to take: items by cell, and the groups that bind.
@@ -169,7 +169,8 @@ pub(super) struct Taken<'a> {
     /// Raised when a group's counts change; entries of older versions are stale.
     version: Vec<u32>,
     open: Vec<BinaryHeap<Entry>>,
-    full: Vec<BinaryHeap<Entry>>,
+    /// Lengths that make every arc of the residual graph at least 0 (Edmonds and Karp 1972); that of the sink is 0.
+    potential: Vec<i64>,
     heaps: Vec<BinaryHeap<Entry>>,
     /// The best exchange of each pair of cells that ever had one; the heaps stand in the same order.
     swaps: Vec<(u32, u32, Option<Swap>)>,
@@ -190,7 +191,7 @@ impl<'a> Taken<'a> {
             used: vec![0; groups],
             version: vec![0; groups],
             open: vec![BinaryHeap::new(); stock.cells],
-            full: vec![BinaryHeap::new(); stock.cells],
+            potential: vec![0; stock.cells],
             heaps: Vec::new(),
             swaps: Vec::new(),
             swap_of: BTreeMap::new(),
@@ -198,7 +199,7 @@ impl<'a> Taken<'a> {
             losing: vec![Vec::new(); stock.cells],
         };
         for b in 0..stock.bundles.len() as u32 {
-            taken.offer(b, false);
+            taken.offer(b);
         }
         taken
     }
@@ -218,26 +219,22 @@ impl<'a> Taken<'a> {
         Some(i64::from(self.stock.cost[item as usize]))
     }
 
-    fn offer(&mut self, bundle: u32, full: bool) {
+    fn offer(&mut self, bundle: u32) {
         let Some(cost) = self.next(bundle) else {
             return;
         };
         let b = self.stock.bundles[bundle as usize];
-        let entry = Reverse((cost, bundle, 0, self.version[b.group as usize]));
-        let heaps = if full { &mut self.full } else { &mut self.open };
-        heaps[b.cell as usize].push(entry);
+        let version = self.version[b.group as usize];
+        self.open[b.cell as usize].push(Reverse((cost, bundle, 0, version)));
     }
 
     /// Renews the entries of a group whose counts have changed.
     fn renew(&mut self, group: u32) {
         let g = group as usize;
         self.version[g] += 1;
-        let full = self.used[g] >= self.stock.per_group;
         let bundles = self.stock.groups[g]..self.stock.groups[g + 1];
-        for b in bundles.clone() {
-            self.offer(b, full);
-        }
-        if !full {
+        if self.used[g] < self.stock.per_group {
+            bundles.for_each(|b| self.offer(b));
             return;
         }
         for into in bundles.clone() {
@@ -355,47 +352,33 @@ impl<'a> Taken<'a> {
 
     /// One more item in a cell, at the least cost; false if no more can be had.
     pub(super) fn grow(&mut self, cell: usize) -> bool {
-        let free = self.free(cell);
-        let blocked = Self::top(&mut self.full[cell], &self.stock.bundles, &self.version);
-        // A path costs at least its first item: what it gives back later is never dearer than what replaces it, or the
-        // state before were not the cheapest. So the cell's cheapest item is the best if its group has room.
-        if let Some(free) = free
-            && blocked.is_none_or(|(cost, ..)| free.cost <= cost)
-        {
-            self.take(cell, free);
-            return true;
-        }
-        if blocked.is_none() {
-            return false;
-        }
-        let mut distance: Vec<Option<i64>> = vec![None; self.stock.cells];
+        let mut search = Search::new(self.stock.cells);
+        search.begin(cell, 0);
         let mut by: Vec<Option<Swap>> = vec![None; self.stock.cells];
-        distance[cell] = Some(0);
-        let mut queue = Queue::new(self.stock.cells);
-        queue.push(cell);
-        while let Some(at) = queue.pop() {
-            let so_far = distance[at].unwrap_or_default();
+        // Length to the sink, the cell before it and what is taken there.
+        let mut best: Option<(i64, usize, Free)> = None;
+        while let Some((length, at)) = search.next() {
+            if best.is_some_and(|(limit, ..)| limit <= length) {
+                break;
+            }
+            if let Some(free) = self.free(at) {
+                let there = length + free.cost + self.potential[at];
+                if best.is_none_or(|(limit, ..)| there < limit) {
+                    best = Some((there, at, free));
+                }
+            }
             for swap in self.gains(at) {
-                let there = &mut distance[swap.loses as usize];
-                if there.is_none_or(|d| so_far + swap.cost < d) {
-                    *there = Some(so_far + swap.cost);
-                    by[swap.loses as usize] = Some(swap);
-                    queue.push(swap.loses as usize);
+                let to = swap.loses as usize;
+                let arc = swap.cost + self.potential[at] - self.potential[to];
+                if search.reach(to, length + arc) {
+                    by[to] = Some(swap);
                 }
             }
         }
-        let mut best: Option<(i64, usize, Free)> = None;
-        for (end, so_far) in distance.iter().enumerate() {
-            let Some(so_far) = *so_far else { continue };
-            if let Some(free) = self.free(end)
-                && best.is_none_or(|(cost, ..)| so_far + free.cost < cost)
-            {
-                best = Some((so_far + free.cost, end, free));
-            }
-        }
-        let Some((_, end, free)) = best else {
+        let Some((limit, end, free)) = best else {
             return false;
         };
+        search.shorten(&mut self.potential, limit);
         let mut path = Vec::new();
         let mut at = end;
         while at != cell
@@ -425,29 +408,53 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// Nodes whose distance has changed, each once, first in first out: Bellman and Ford's method without idle rounds.
-pub(super) struct Queue {
-    waiting: VecDeque<usize>,
-    is_waiting: Vec<bool>,
+/// Dijkstra's search (1959) among few nodes, with lengths of at least 0.
+pub(super) struct Search {
+    length: Vec<Option<i64>>,
+    open: BinaryHeap<Reverse<(i64, usize)>>,
 }
 
-impl Queue {
+impl Search {
     pub(super) fn new(nodes: usize) -> Self {
         Self {
-            waiting: VecDeque::with_capacity(nodes),
-            is_waiting: vec![false; nodes],
+            length: vec![None; nodes],
+            open: BinaryHeap::new(),
         }
     }
 
-    pub(super) fn push(&mut self, node: usize) {
-        if !std::mem::replace(&mut self.is_waiting[node], true) {
-            self.waiting.push_back(node);
-        }
+    /// Starts at a node, this far from the source.
+    pub(super) fn begin(&mut self, node: usize, length: i64) {
+        self.reach(node, length);
     }
 
-    pub(super) fn pop(&mut self) -> Option<usize> {
-        let node = self.waiting.pop_front()?;
-        self.is_waiting[node] = false;
-        Some(node)
+    /// Whether this is the shortest way to the node so far.
+    pub(super) fn reach(&mut self, node: usize, length: i64) -> bool {
+        debug_assert!(length >= 0, "a potential is wrong");
+        let shorter = self.length[node].is_none_or(|l| length < l);
+        if shorter {
+            self.length[node] = Some(length);
+            self.open.push(Reverse((length, node)));
+        }
+        shorter
+    }
+
+    /// The nearest node that was not visited yet, with its length.
+    pub(super) fn next(&mut self) -> Option<(i64, usize)> {
+        while let Some(Reverse((length, node))) = self.open.pop() {
+            if self.length[node] == Some(length) {
+                return Some((length, node));
+            }
+        }
+        None
+    }
+
+    /// Renews the potentials after a shortest path of length `limit`: nodes beyond count as at the limit, and all are
+    /// measured from there, so that the sink's potential stays.
+    pub(super) fn shorten(&self, potential: &mut [i64], limit: i64) {
+        for (potential, length) in potential.iter_mut().zip(&self.length) {
+            if let Some(length) = length {
+                *potential += (length - limit).min(0);
+            }
+        }
     }
 }

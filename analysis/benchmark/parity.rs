@@ -7,7 +7,7 @@
 //! half. The first whole solution that comes up is the optimum. Blocks are few and halves are rare, since blocks
 //! share them in odd cycles only.
 
-use super::exchange::{Free, Queue, Stock, Swap, Taken};
+use super::exchange::{Free, Search, Stock, Swap, Taken};
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// Worth of a pair, more than all costs of one path; and of a pair that a branch demands, more than all pairs of a path.
@@ -74,7 +74,8 @@ fn relax(stock: &Stock, low: &[u32], high: &[u32]) -> Option<Relaxed> {
     let mut flow = vec![0_u32; cells];
     let (mut total, mut cost) = (0_u64, 0_i64);
     let mut before = (flow.clone(), cost);
-    while let Some(path) = shortest(&mut copies, &flow, low, high) {
+    let mut potentials = first_potentials(low);
+    while let Some(path) = shortest(&mut copies, &flow, low, high, &mut potentials) {
         before.0.copy_from_slice(&flow);
         before.1 = cost;
         cost += path.begin.1.cost + path.end.1.cost;
@@ -113,25 +114,41 @@ struct Path {
     end: (usize, Free),
 }
 
-/// The shortest path that raises the flow by one and gains something (Bellman 1958, Ford 1956).
-fn shortest(copies: &mut [Taken<'_>; 2], flow: &[u32], low: &[u32], high: &[u32]) -> Option<Path> {
+/// Potentials that make every arc at least 0 while nothing flows: of the nodes, and of the sink. The source has 0.
+fn first_potentials(low: &[u32]) -> (Vec<i64>, i64) {
+    let cells = 2 * low.len();
+    let worth = |cell: usize| if low[cell / 2] > 0 { DEMANDED } else { PAIR };
+    let second = (0..cells).map(|cell| -worth(cell));
+    let sink = second.clone().min().unwrap_or(0);
+    (std::iter::repeat_n(0, cells).chain(second).collect(), sink)
+}
+
+/// The shortest path that raises the flow by one and gains something (Dijkstra 1959 on lengths made positive by
+/// potentials, which are renewed).
+fn shortest(
+    copies: &mut [Taken<'_>; 2],
+    flow: &[u32],
+    low: &[u32],
+    high: &[u32],
+    (potential, sink): &mut (Vec<i64>, i64),
+) -> Option<Path> {
     let cells = flow.len();
     let begins: Vec<Option<Free>> = (0..cells).map(|cell| copies[0].free(cell)).collect();
-    let none = std::iter::repeat_n(None, cells);
-    let start = |free: &Option<Free>| free.map(|f| f.cost);
-    let mut distance: Vec<Option<i64>> = begins.iter().map(start).chain(none).collect();
     let mut by: Vec<Option<(usize, Step)>> = vec![None; 2 * cells];
-    let mut queue = Queue::new(2 * cells);
-    (0..cells)
-        .filter(|&c| begins[c].is_some())
-        .for_each(|c| queue.push(c));
-    while let Some(node) = queue.pop() {
-        let so_far = distance[node].unwrap_or_default();
+    let mut search = Search::new(2 * cells);
+    for (cell, free) in begins.iter().enumerate() {
+        if let Some(free) = free {
+            search.begin(cell, free.cost - potential[cell]);
+        }
+    }
+    let mut best: Option<(i64, usize, Free)> = None;
+    while let Some((length, node)) = search.next() {
+        if best.is_some_and(|(limit, ..)| limit <= length) {
+            break;
+        }
         let mut reach = |to: usize, cost: i64, step: Step| {
-            if distance[to].is_none_or(|d| so_far + cost < d) {
-                distance[to] = Some(so_far + cost);
+            if search.reach(to, length + cost + potential[node] - potential[to]) {
                 by[to] = Some((node, step));
-                queue.push(to);
             }
         };
         // Crossings lead from a cell of the first copy to the other sex of its block in the second.
@@ -159,20 +176,23 @@ fn shortest(copies: &mut [Taken<'_>; 2], flow: &[u32], low: &[u32], high: &[u32]
                 let worth = if n <= low { DEMANDED } else { PAIR };
                 reach(first, worth, Step::Cross(first, -1));
             }
+            if let Some(free) = copies[1].free(node - cells) {
+                let there = length + free.cost + potential[node] - *sink;
+                if best.is_none_or(|(limit, ..)| there < limit) {
+                    best = Some((there, node - cells, free));
+                }
+            }
         }
     }
-    let mut best: Option<(i64, usize, Free)> = None;
-    for cell in 0..cells {
-        let Some(so_far) = distance[cells + cell] else {
-            continue;
-        };
-        if let Some(free) = copies[1].free(cell)
-            && best.is_none_or(|(cost, ..)| so_far + free.cost < cost)
-        {
-            best = Some((so_far + free.cost, cell, free));
-        }
+    let (limit, end, free) = best?;
+    // The source keeps 0, so all that lies beyond the sink moves with it.
+    search.shorten(potential, limit);
+    potential.iter_mut().for_each(|p| *p += limit);
+    *sink += limit;
+    // The sink's potential is now the path's true length.
+    if *sink >= 0 {
+        return None;
     }
-    let (_, end, free) = best.filter(|(cost, ..)| *cost < 0)?;
     let mut steps = Vec::new();
     let mut at = cells + end;
     while let Some((from, step)) = by[at] {

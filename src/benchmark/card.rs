@@ -145,10 +145,12 @@ fn write_card(
         t,
         "- A balanced set is no sample of any population: means over it weigh rare ages as much as common ones."
     )?;
-    writeln!(
-        t,
-        "- Items with certain labels were preferred, so its photos are easier than those left out."
-    )?;
+    if d.mean_interval_width_years.is_some() {
+        writeln!(
+            t,
+            "- Items with certain labels were preferred, so its photos are easier than those left out."
+        )?;
+    }
     if d.ranges_short > 0 {
         writeln!(
             t,

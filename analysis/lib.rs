@@ -5,6 +5,7 @@
 
 pub mod aggregation;
 pub mod curves;
+pub mod benchmark;
 pub mod error;
 pub mod interval;
 pub mod planning;

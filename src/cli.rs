@@ -49,6 +49,9 @@ pub enum Command {
     Methods(cmd::methods::Args),
     Curves(Box<cmd::curves::Args>),
     Report(cmd::report::Args),
+    /// A balanced benchmark: choose, freeze, check, export, rank models on it
+    #[command(subcommand)]
+    Benchmark(cmd::benchmark::Command),
     /// Measure veche on this machine
     #[command(subcommand)]
     Bench(cmd::bench::Command),
@@ -71,6 +74,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Methods(args) => cmd::methods::run(args),
         Command::Curves(args) => cmd::curves::run(args),
         Command::Report(args) => cmd::report::run(args),
+        Command::Benchmark(command) => cmd::benchmark::run(command),
         Command::Bench(command) => cmd::bench::run(command),
         Command::Completions(args) => cmd::man::completions(args),
         Command::Man(args) => cmd::man::run(args),

@@ -12,6 +12,7 @@
 mod support;
 
 mod bad_input;
+mod benchmark;
 mod campaign;
 mod curves;
 mod demo;

@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod ban;
 pub mod bench;
 pub mod curves;
+pub mod benchmark;
 pub mod demo;
 pub mod explain;
 pub mod init;

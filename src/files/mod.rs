@@ -2,10 +2,12 @@
 
 pub mod atomic;
 mod columns;
+pub mod datasets;
 mod delimited;
 mod encoding;
 pub mod guesses;
 pub mod items;
+pub mod manifest;
 pub mod mapping;
 pub mod names;
 pub mod numbers;
@@ -22,6 +24,7 @@ pub mod votes_read;
 pub mod votes_write;
 
 pub use atomic::{replace_dir_atomically, write_atomically};
+pub use manifest::{Manifest, ManifestOptions, read_manifest};
 pub use mapping::VoteMapping;
 pub use names::Names;
 pub use numbers::{NumberColumns, read_numbers};

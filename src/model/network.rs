@@ -2,7 +2,7 @@
 
 use super::{
     backend::{self, Engine, Output},
-    description::{self, Meaning, Recipe},
+    description::{self, Recipe},
 };
 pub use super::spec::{About, Answer, Backend, Crop, InputSpec, Layout, Provider, RuntimeOptions};
 use crate::{Result, problem};
@@ -78,8 +78,8 @@ impl Network {
         self.engine.run(pixels, n)
     }
 
-    /// Which of the outputs means what.
-    pub fn meanings(&self) -> &[Meaning] {
+    /// Names of the outputs that are read, as [`Network::run_raw`] gives them.
+    pub fn outputs(&self) -> &[String] {
         &self.recipe.outputs
     }
 }

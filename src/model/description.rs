@@ -231,11 +231,18 @@ pub fn of(path: &Path, description: Option<&Path>) -> Result<(Recipe, About)> {
 /// Text that is no TOML, keys that are unknown or missing, values that make no sense.
 pub fn parse(text: &str) -> Result<Description, Problem> {
     let description: Description = toml::from_str(text).map_err(|e| {
-        problem(format!("the description of the network cannot be read: {}", e.message()))
-            .hint("docs/formats.md has an example with every key")
+        problem(format!(
+            "the description of the network cannot be read: {}",
+            e.message()
+        ))
+        .hint("docs/formats.md has an example with every key")
     })?;
     let input = &description.input;
-    let wrong = |what: &str| Err(problem(format!("the description of the network is wrong: {what}")));
+    let wrong = |what: &str| {
+        Err(problem(format!(
+            "the description of the network is wrong: {what}"
+        )))
+    };
     if input.size == 0 || input.size > 4096 {
         return wrong("size is between 1 and 4096 pixels");
     }
@@ -245,7 +252,8 @@ pub fn parse(text: &str) -> Result<Description, Problem> {
     if description.age.is_none() && description.sex.is_none() {
         return wrong("it has neither [age] nor [sex]");
     }
-    let bad_columns = |c: Option<[usize; 2]>| c.is_some_and(|[from, to]| from >= to || to > 100_000);
+    let bad_columns =
+        |c: Option<[usize; 2]>| c.is_some_and(|[from, to]| from >= to || to > 100_000);
     if let Some(age) = &description.age {
         let classes = age.midpoints.len();
         if bad_columns(age.columns) {
@@ -256,7 +264,9 @@ pub fn parse(text: &str) -> Result<Description, Problem> {
                 return wrong("years stand in one column");
             }
             (Values::Years, _) if classes > 0 => {
-                return wrong("midpoints belong to classes (values = \"logits\" or \"probabilities\")");
+                return wrong(
+                    "midpoints belong to classes (values = \"logits\" or \"probabilities\")",
+                );
             }
             (Values::Years, _) => {}
             (_, _) if classes == 0 => return wrong("classes of age need their midpoints"),
@@ -326,8 +336,16 @@ impl Recipe {
             layout: input.layout,
             letterbox: input.letterbox,
         };
-        let graph = head.graph.as_ref().ok_or_else(|| problem("is no ONNX model"))?;
-        let is_weight = |name: &str| graph.initializer.iter().any(|t| t.name.as_deref() == Some(name));
+        let graph = head
+            .graph
+            .as_ref()
+            .ok_or_else(|| problem("is no ONNX model"))?;
+        let is_weight = |name: &str| {
+            graph
+                .initializer
+                .iter()
+                .any(|t| t.name.as_deref() == Some(name))
+        };
         let inputs: Vec<&str> = graph
             .input
             .iter()
@@ -355,19 +373,34 @@ impl Recipe {
                     .zip(wanted)
                     .all(|(d, want)| d.is_none_or(|d| d <= 0 || d == want));
             if !fits {
-                let there: Vec<String> = dims.iter().map(|d| d.map_or("any".into(), |d| d.to_string())).collect();
+                let there: Vec<String> = dims
+                    .iter()
+                    .map(|d| d.map_or("any".into(), |d| d.to_string()))
+                    .collect();
                 return Err(problem(format!(
                     "the input {input_name} takes {} instead of any × {} × {} × {}",
-                    there.join(" × "), wanted[0], wanted[1], wanted[2]
+                    there.join(" × "),
+                    wanted[0],
+                    wanted[1],
+                    wanted[2]
                 ))
                 .hint("correct size, crop or layout under [input]"));
             }
-            batch = dims[0].filter(|&d| d > 0).and_then(|d| usize::try_from(d).ok());
+            batch = dims[0]
+                .filter(|&d| d > 0)
+                .and_then(|d| usize::try_from(d).ok());
             if batch.is_some_and(|b| b > 65_536) {
-                return Err(problem(format!("the model takes {} photos at once", batch.unwrap_or(0))));
+                return Err(problem(format!(
+                    "the model takes {} photos at once",
+                    batch.unwrap_or(0)
+                )));
             }
         }
-        let there: Vec<&str> = graph.output.iter().filter_map(|v| v.name.as_deref()).collect();
+        let there: Vec<&str> = graph
+            .output
+            .iter()
+            .filter_map(|v| v.name.as_deref())
+            .collect();
         let mut outputs: Vec<String> = Vec::new();
         let mut place = |wanted: Option<&str>| -> Result<usize, Problem> {
             let name = chosen("output", wanted, &there)?;
@@ -468,7 +501,11 @@ impl Recipe {
                     (Values::Logits, _) => softmax(row)[sex.male],
                     (_, _) => row[sex.male],
                 };
-                let male = if row.len() == 1 && sex.male == 1 { 1.0 - male } else { male };
+                let male = if row.len() == 1 && sex.male == 1 {
+                    1.0 - male
+                } else {
+                    male
+                };
                 answer.male = Some(rows.finite(male)?);
             }
         }
@@ -502,7 +539,12 @@ impl<'a> Rows<'a> {
             ))
             .fail();
         }
-        Ok(Self { output, from, width: to - from, each })
+        Ok(Self {
+            output,
+            from,
+            width: to - from,
+            each,
+        })
     }
 
     fn needs(&self, width: usize, what: &str) -> Result<()> {
@@ -532,15 +574,28 @@ impl<'a> Rows<'a> {
 }
 
 fn chosen(what: &str, wanted: Option<&str>, there: &[&str]) -> Result<String, Problem> {
-    let listed = there.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+    let listed = there
+        .iter()
+        .take(20)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
     match wanted {
         Some(name) if there.contains(&name) => Ok(name.to_owned()),
         Some(name) => Err(problem(format!("the model has no {what} of this name"))
             .value(name)
             .hint(format!("it has {listed}"))),
         None if there.len() == 1 => Ok(there[0].to_owned()),
-        None => Err(problem(format!("the model has {} {what}s: {listed}", there.len()))
-            .hint(format!("say which in the description: `{}`", if what == "input" { "name = \"…\" under [input]" } else { "output = \"…\"" }))),
+        None => Err(
+            problem(format!("the model has {} {what}s: {listed}", there.len())).hint(format!(
+                "say which in the description: `{}`",
+                if what == "input" {
+                    "name = \"…\" under [input]"
+                } else {
+                    "output = \"…\""
+                }
+            )),
+        ),
     }
 }
 

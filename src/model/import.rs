@@ -76,7 +76,11 @@ pub fn import(
         (Some(given), min, max, mean) => {
             let found = [min, max, mean];
             if found.iter().flatten().count() == 3 && found.map(|n| n.unwrap_or(0.0)) != given {
-                warnings.push(format!("the checkpoint's own ages {found:?} were overruled by --ages").replace("Some(", "").replace(')', ""));
+                warnings.push(
+                    format!("the checkpoint's own ages {found:?} were overruled by --ages")
+                        .replace("Some(", "")
+                        .replace(')', ""),
+                );
             }
             given
         }
@@ -95,10 +99,19 @@ pub fn import(
             .hint("give --ages MIN,MAX,MEAN")
             .fail();
     }
-    if numbers.no_gender.is_some_and(|no| no != (variant.outputs == 1)) {
-        warnings.push(format!("no_gender in the checkpoint does not fit its {} outputs", variant.outputs));
+    if numbers
+        .no_gender
+        .is_some_and(|no| no != (variant.outputs == 1))
+    {
+        warnings.push(format!(
+            "no_gender in the checkpoint does not fit its {} outputs",
+            variant.outputs
+        ));
     }
-    if numbers.with_persons.is_some_and(|with| with != variant.two_inputs) {
+    if numbers
+        .with_persons
+        .is_some_and(|with| with != variant.two_inputs)
+    {
         warnings.push("with_persons_model in the checkpoint does not fit its tensors".to_owned());
     }
     let source_blake3 = hash(path)?;
@@ -185,7 +198,11 @@ fn describe(variant: &Variant) -> Description {
         input: Input {
             name: Some(mivolo::INPUT.to_owned()),
             size: variant.size as u32,
-            crop: if variant.two_inputs { Sees::Both } else { Sees::Face },
+            crop: if variant.two_inputs {
+                Sees::Both
+            } else {
+                Sees::Face
+            },
             layout: Layout::Nchw,
             channels: Colours::Rgb,
             letterbox: true,

@@ -1,10 +1,10 @@
 //! An age network of any kind, ready to run.
 
+pub use super::spec::{About, Answer, Backend, Crop, InputSpec, Layout, Provider, RuntimeOptions};
 use super::{
     backend::{self, Engine, Output},
     description::{self, Recipe},
 };
-pub use super::spec::{About, Answer, Backend, Crop, InputSpec, Layout, Provider, RuntimeOptions};
 use crate::{Result, problem};
 use std::path::Path;
 

@@ -36,7 +36,8 @@ pub fn read(path: &Path) -> Result<Array> {
 /// As [`read`].
 pub fn parse(bytes: &[u8]) -> Result<Array, Problem> {
     let wrong = |what: &str| {
-        problem(format!("is no .npy file that can be read: {what}")).hint("write it with numpy.save of a float32 array")
+        problem(format!("is no .npy file that can be read: {what}"))
+            .hint("write it with numpy.save of a float32 array")
     };
     if bytes.get(..6) != Some(MAGIC) {
         return Err(wrong("it does not begin as one"));
@@ -48,20 +49,33 @@ pub fn parse(bytes: &[u8]) -> Result<Array, Problem> {
         (10, usize::from(u16::from_le_bytes([len[0], len[1]])))
     } else {
         let len = bytes.get(8..12).ok_or_else(short)?;
-        (12, u32::from_le_bytes([len[0], len[1], len[2], len[3]]) as usize)
+        (
+            12,
+            u32::from_le_bytes([len[0], len[1], len[2], len[3]]) as usize,
+        )
     };
-    let header = bytes.get(start..).and_then(|b| b.get(..len)).ok_or_else(short)?;
+    let header = bytes
+        .get(start..)
+        .and_then(|b| b.get(..len))
+        .ok_or_else(short)?;
     let header = std::str::from_utf8(header).map_err(|_| wrong("its header is not text"))?;
     let after = |key: &str| {
         let at = header.find(key)? + key.len();
-        Some(header[at..].trim_start().trim_start_matches(':').trim_start())
+        Some(
+            header[at..]
+                .trim_start()
+                .trim_start_matches(':')
+                .trim_start(),
+        )
     };
     let descr = after("'descr'").ok_or_else(|| wrong("its header has no descr"))?;
     let order = after("'fortran_order'").ok_or_else(|| wrong("its header has no order"))?;
     let shape = after("'shape'").and_then(|s| s.strip_prefix('(')?.split_once(')'));
     let shape = shape.ok_or_else(|| wrong("its header has no shape"))?.0;
     if !order.starts_with("False") {
-        return Err(wrong("its order is Fortran's (use numpy.ascontiguousarray)"));
+        return Err(wrong(
+            "its order is Fortran's (use numpy.ascontiguousarray)",
+        ));
     }
     let shape: Option<Vec<usize>> = shape
         .split(',')
@@ -84,12 +98,18 @@ pub fn parse(bytes: &[u8]) -> Result<Array, Problem> {
         return Err(wrong("its length does not fit its shape"));
     }
     let values = match size {
-        4 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        4 => data
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
         8 => data
             .chunks_exact(8)
             .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
             .collect(),
-        2 => data.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+        2 => data
+            .chunks_exact(2)
+            .map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32())
+            .collect(),
         _ => data.iter().map(|&b| f32::from(b)).collect(),
     };
     Ok(Array { shape, values })
@@ -132,8 +152,8 @@ pub fn write(path: &Path, array: &Array) -> Result<()> {
 /// An error of writing.
 pub fn write_npz(path: &Path, arrays: &[(&str, Array)]) -> Result<()> {
     let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-    let stored = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let mut pack = || -> zip::result::ZipResult<()> {
         for (name, array) in arrays {
             archive.start_file(format!("{name}.npy"), stored)?;
@@ -174,7 +194,10 @@ mod tests {
 
     #[test]
     fn a_shape_that_the_file_cannot_hold_is_refused() {
-        let mut array = bytes(&Array { shape: vec![2, 2], values: vec![0.0; 4] });
+        let mut array = bytes(&Array {
+            shape: vec![2, 2],
+            values: vec![0.0; 4],
+        });
         array.truncate(array.len() - 1);
         assert!(parse(&array).unwrap_err().what.contains("length"));
     }

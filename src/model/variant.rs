@@ -55,7 +55,8 @@ impl Variant {
     /// # Errors
     /// Shapes that are no MiVOLO's; the message names the tensor that decided.
     pub fn infer(shapes: &Shapes) -> Result<Self, Problem> {
-        let find = |name: &str, rank: usize| match shapes.get(name) {
+        let find = |name: &str, rank: usize| {
+            match shapes.get(name) {
             Some(shape) if shape.len() == rank => {
                 match shape.iter().all(|&n| n > 0 && n <= MOST_WIDTH) {
                     true => Ok(shape),
@@ -65,6 +66,7 @@ impl Variant {
             Some(shape) => Err(strange(name, shape)),
             None => Err(problem(format!("the checkpoint has no tensor {name}: it is no MiVOLO or VOLO of MiVOLO's"))
                 .hint("veche imports the checkpoints of MiVOLO (face + body) and its face-only VOLO; other networks run from ONNX with --description")),
+        }
         };
         let two_inputs = shapes.contains_key("patch_embed.conv1.0.weight");
         let (conv, projection) = if two_inputs {
@@ -186,16 +188,10 @@ impl Variant {
         if self.two_inputs {
             let map = "patch_embed.map";
             for part in ["qkv_f", "qkv_p"] {
-                need(
-                    format!("{map}.{part}.weight"),
-                    &[3 * narrow, narrow, 1, 1],
-                );
+                need(format!("{map}.{part}.weight"), &[3 * narrow, narrow, 1, 1]);
             }
             for part in ["height_rel", "width_rel"] {
-                need(
-                    format!("{map}.pos_embed.{part}"),
-                    &[2 * side - 1, narrow],
-                );
+                need(format!("{map}.pos_embed.{part}"), &[2 * side - 1, narrow]);
             }
             for part in ["weight", "bias"] {
                 need(format!("{map}.norm.{part}"), &[2 * narrow, side, side]);
@@ -208,21 +204,22 @@ impl Variant {
             need(format!("{map}.mlp.fc2.weight"), &[narrow, 4 * narrow, 1, 1]);
             need(format!("{map}.mlp.fc2.bias"), &[narrow]);
         }
-        let mut block = |at: String, width: usize, hidden: usize, attention: &[(&str, &[usize])]| {
-            for norm in ["norm1", "norm2"] {
-                need(format!("{at}.{norm}.weight"), &[width]);
-                need(format!("{at}.{norm}.bias"), &[width]);
-            }
-            for (name, shape) in attention {
-                need(format!("{at}.attn.{name}"), shape);
-            }
-            need(format!("{at}.attn.proj.weight"), &[width, width]);
-            need(format!("{at}.attn.proj.bias"), &[width]);
-            need(format!("{at}.mlp.fc1.weight"), &[hidden, width]);
-            need(format!("{at}.mlp.fc1.bias"), &[hidden]);
-            need(format!("{at}.mlp.fc2.weight"), &[width, hidden]);
-            need(format!("{at}.mlp.fc2.bias"), &[width]);
-        };
+        let mut block =
+            |at: String, width: usize, hidden: usize, attention: &[(&str, &[usize])]| {
+                for norm in ["norm1", "norm2"] {
+                    need(format!("{at}.{norm}.weight"), &[width]);
+                    need(format!("{at}.{norm}.bias"), &[width]);
+                }
+                for (name, shape) in attention {
+                    need(format!("{at}.attn.{name}"), shape);
+                }
+                need(format!("{at}.attn.proj.weight"), &[width, width]);
+                need(format!("{at}.attn.proj.bias"), &[width]);
+                need(format!("{at}.mlp.fc1.weight"), &[hidden, width]);
+                need(format!("{at}.mlp.fc1.bias"), &[hidden]);
+                need(format!("{at}.mlp.fc2.weight"), &[width, hidden]);
+                need(format!("{at}.mlp.fc2.bias"), &[width]);
+            };
         let rows = 81 * self.narrow_heads;
         for i in 0..self.layers[0] {
             block(
@@ -251,7 +248,10 @@ impl Variant {
                 format!("post_network.{i}"),
                 wide,
                 self.wide_hidden,
-                &[("kv.weight", &[2 * wide, wide]), ("q.weight", &[wide, wide])],
+                &[
+                    ("kv.weight", &[2 * wide, wide]),
+                    ("q.weight", &[wide, wide]),
+                ],
             );
         }
         need("network.1.proj.weight".into(), &[wide, narrow, 2, 2]);
@@ -327,8 +327,10 @@ fn blocks(shapes: &Shapes, prefix: &str) -> usize {
 }
 
 fn strange(name: &str, shape: &[usize]) -> Problem {
-    problem(format!("the tensor {name} has the shape {shape:?}, which no MiVOLO has"))
-        .hint("the file is damaged or holds another network")
+    problem(format!(
+        "the tensor {name} has the shape {shape:?}, which no MiVOLO has"
+    ))
+    .hint("the file is damaged or holds another network")
 }
 
 /// Up to twelve names, and how many more.

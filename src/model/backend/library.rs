@@ -32,11 +32,22 @@ fn search() -> Option<Library> {
     }
     let mut folders = Vec::new();
     folders.extend(python());
-    folders.extend(env::current_exe().ok().and_then(|p| p.parent().map(Path::to_owned)));
+    folders.extend(
+        env::current_exe()
+            .ok()
+            .and_then(|p| p.parent().map(Path::to_owned)),
+    );
     if let Some(paths) = env::var_os("LD_LIBRARY_PATH") {
         folders.extend(env::split_paths(&paths).filter(|p| p.is_absolute()));
     }
-    for folder in ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/opt/homebrew/lib"] {
+    for folder in [
+        "/usr/local/lib",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/opt/homebrew/lib",
+    ] {
         folders.push(folder.into());
     }
     let path = folders.iter().find_map(|folder| within(folder))?;
@@ -83,10 +94,17 @@ mod tests {
     fn the_library_is_known_by_its_name_and_its_neighbours_are_not_taken_for_it() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(within(dir.path()), None);
-        for name in ["libonnxruntime_providers_shared.so", "libonnxruntime.so.1.27.0", "x.so"] {
+        for name in [
+            "libonnxruntime_providers_shared.so",
+            "libonnxruntime.so.1.27.0",
+            "x.so",
+        ] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        assert_eq!(within(dir.path()), Some(dir.path().join("libonnxruntime.so.1.27.0")));
+        assert_eq!(
+            within(dir.path()),
+            Some(dir.path().join("libonnxruntime.so.1.27.0"))
+        );
         assert_eq!(within(&dir.path().join("nothing")), None);
     }
 }

@@ -68,8 +68,8 @@ pub(super) fn open(
 ) -> Result<(Box<dyn Engine>, String)> {
     let environment = environment()?;
     let build = || -> ort::Result<Session> {
-        let mut builder = Session::builder(&environment)?
-            .with_optimization_level(GraphOptimizationLevel::All)?;
+        let mut builder =
+            Session::builder(&environment)?.with_optimization_level(GraphOptimizationLevel::All)?;
         if options.threads > 0 {
             builder = builder.with_intra_threads(options.threads)?;
         }
@@ -117,7 +117,10 @@ impl Loaded {
             let (shape, values) = value.try_extract_tensor::<f32>().map_err(said)?;
             outputs.push(Output {
                 name: name.clone(),
-                shape: shape.iter().map(|&d| usize::try_from(d).unwrap_or(0)).collect(),
+                shape: shape
+                    .iter()
+                    .map(|&d| usize::try_from(d).unwrap_or(0))
+                    .collect(),
                 values: values.to_vec(),
             });
         }

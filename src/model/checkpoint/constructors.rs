@@ -80,11 +80,7 @@ pub fn known(module: &str, name: &str) -> Result<Known, Problem> {
 }
 
 /// What a call makes.
-pub(super) fn call(
-    machine: &Machine<'_>,
-    known: Known,
-    arguments: &[Id],
-) -> Result<Node, Problem> {
+pub(super) fn call(machine: &Machine<'_>, known: Known, arguments: &[Id]) -> Result<Node, Problem> {
     let node = |i: usize| arguments.get(i).map(|&id| &machine.nodes[id as usize]);
     Ok(match known {
         Known::Tensor => tensor(machine, arguments)?,
@@ -106,17 +102,14 @@ pub(super) fn call(
         Known::DefaultDict => Node::Dict(Vec::new()),
         // `torch.Size((2, 3))` is needed; a longer list that is turned into another is not.
         Known::List => match node(0) {
-                Some(Node::Tuple(items)) if items.len() <= 8 => Node::Tuple(items.clone()),
+            Some(Node::Tuple(items)) if items.len() <= 8 => Node::Tuple(items.clone()),
             Some(Node::List(items)) if items.len() <= 8 => Node::List(items.clone()),
             _ => Node::List(Vec::new()),
         },
         Known::Dtype => dtype(machine, node(0)),
         Known::Scalar => match (node(0), node(1)) {
-            (Some(Node::Dtype(kind, size, little)), Some(value)) => {
-                raw(machine.bytes, value).map_or(Node::Opaque, |bytes| {
-                    scalar(*kind, *size, *little, bytes)
-                })
-            }
+            (Some(Node::Dtype(kind, size, little)), Some(value)) => raw(machine.bytes, value)
+                .map_or(Node::Opaque, |bytes| scalar(*kind, *size, *little, bytes)),
             _ => Node::Opaque,
         },
         Known::Encode => match (node(0).and_then(|n| text(machine.bytes, n)), node(1)) {
@@ -124,8 +117,7 @@ pub(super) fn call(
                 if matches!(text(machine.bytes, coding), Some("latin1" | "latin-1"))
                     && words.len() <= 4096 =>
             {
-                let bytes: Option<Vec<u8>> =
-                    words.chars().map(|c| u8::try_from(c).ok()).collect();
+                let bytes: Option<Vec<u8>> = words.chars().map(|c| u8::try_from(c).ok()).collect();
                 bytes.map_or(Node::Opaque, |b| Node::Owned(b.into()))
             }
             _ => Node::Opaque,
@@ -196,7 +188,9 @@ fn tensor(machine: &Machine<'_>, arguments: &[Id]) -> Result<Node, Problem> {
     };
     let list = |id: &Id| -> Option<Vec<usize>> {
         match node(id) {
-            Node::Tuple(items) if items.len() <= 8 => items.iter().map(|i| whole(node(i))).collect(),
+            Node::Tuple(items) if items.len() <= 8 => {
+                items.iter().map(|i| whole(node(i))).collect()
+            }
             Node::List(items) if items.len() <= 8 => items.iter().map(|i| whole(node(i))).collect(),
             _ => None,
         }

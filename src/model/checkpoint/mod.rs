@@ -107,7 +107,11 @@ impl Checkpoint {
         let len = source.seek(SeekFrom::End(0)).map_err(unreadable)?;
         source.rewind().map_err(unreadable)?;
         let mut start = Vec::new();
-        source.by_ref().take(512).read_to_end(&mut start).map_err(unreadable)?;
+        source
+            .by_ref()
+            .take(512)
+            .read_to_end(&mut start)
+            .map_err(unreadable)?;
         source.rewind().map_err(unreadable)?;
         if start.starts_with(b"PK\x03\x04") {
             torch::zip(source, len)
@@ -165,7 +169,10 @@ impl Checkpoint {
             problem(format!("the tensor {name} reaches beyond its storage"))
                 .hint("the file is damaged: fetch it again")
         };
-        let count = entry.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        let count = entry
+            .shape
+            .iter()
+            .try_fold(1usize, |n, &d| n.checked_mul(d));
         let count = count.ok_or_else(outside)?;
         if count == 0 {
             return Ok(Vec::new());
@@ -182,9 +189,15 @@ impl Checkpoint {
         }
         self.given += (count * size) as u64;
         if self.given > 2 * self.len {
-            return Err(problem("the tensors share storages, so that together they are larger than the file"));
+            return Err(problem(
+                "the tensors share storages, so that together they are larger than the file",
+            ));
         }
-        if self.cached.as_ref().is_none_or(|(key, _)| *key != entry.storage) {
+        if self
+            .cached
+            .as_ref()
+            .is_none_or(|(key, _)| *key != entry.storage)
+        {
             let read = self.storages.read(&entry.storage, bytes)?;
             self.cached = Some((entry.storage.clone(), read));
         }
@@ -225,9 +238,12 @@ impl Weights for Checkpoint {
         };
         let values = self.numbers_of(name, &entry)?;
         if let Some(bad) = values.iter().position(|v| !v.is_finite()) {
-            return problem(format!("the tensor {name} holds {} at place {bad}", values[bad]))
-                .hint("the training that made the file went wrong, or the file is damaged")
-                .fail();
+            return problem(format!(
+                "the tensor {name} holds {} at place {bad}",
+                values[bad]
+            ))
+            .hint("the training that made the file went wrong, or the file is damaged")
+            .fail();
         }
         Ok(values)
     }

@@ -233,8 +233,10 @@ fn damaged(at: usize, what: &str) -> Problem {
 }
 
 fn too_large(what: &str) -> Problem {
-    problem(format!("the pickle has more {what} than any checkpoint needs"))
-        .hint("save the weights alone: torch.save({'state_dict': model.state_dict(), …}, path)")
+    problem(format!(
+        "the pickle has more {what} than any checkpoint needs"
+    ))
+    .hint("save the weights alone: torch.save({'state_dict': model.state_dict(), …}, path)")
 }
 
 impl<'a> Machine<'a> {
@@ -297,9 +299,7 @@ impl<'a> Machine<'a> {
             }
             b'F' => {
                 let line = self.line()?;
-                let value = line
-                    .parse()
-                    .map_err(|_| damaged(self.at, "not a number"))?;
+                let value = line.parse().map_err(|_| damaged(self.at, "not a number"))?;
                 self.push(Node::Float(value));
             }
             b'J' => {
@@ -406,7 +406,8 @@ impl<'a> Machine<'a> {
                     _ => u64::from(u32::from_le_bytes(self.array()?)),
                 };
                 let found = self.memo.get(&key).copied();
-                let id = found.ok_or_else(|| damaged(self.at, "a value is used before it is made"))?;
+                let id =
+                    found.ok_or_else(|| damaged(self.at, "a value is used before it is made"))?;
                 self.stack.push(id);
             }
             b'c' => {
@@ -464,7 +465,12 @@ impl<'a> Machine<'a> {
                 let node = constructors::persistent(self, id)?;
                 self.push(node);
             }
-            _ => return Err(damaged(self.at - 1, &format!("unknown operation {op:#04x}"))),
+            _ => {
+                return Err(damaged(
+                    self.at - 1,
+                    &format!("unknown operation {op:#04x}"),
+                ));
+            }
         }
         Ok(())
     }
@@ -562,7 +568,12 @@ impl<'a> Machine<'a> {
         match &mut self.nodes[top as usize] {
             Node::Dict(dict) => dict.extend(entries),
             Node::Opaque => {}
-            _ => return Err(damaged(self.at, "entries for something that is no dictionary")),
+            _ => {
+                return Err(damaged(
+                    self.at,
+                    "entries for something that is no dictionary",
+                ));
+            }
         }
         Ok(())
     }

@@ -11,7 +11,9 @@ impl Storages for Whole {
     fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>, Problem> {
         let start: Option<usize> = key.parse().ok();
         let found = start.and_then(|start| self.0.get(start..start.checked_add(bytes)?));
-        found.map(<[u8]>::to_vec).ok_or_else(|| damaged("a tensor ends too early"))
+        found
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| damaged("a tensor ends too early"))
     }
 }
 
@@ -44,8 +46,10 @@ pub(super) fn open(
             D::U8 => Dtype::U8,
             D::BOOL => Dtype::Bool,
             other => {
-                return Err(problem(format!("the tensor {name} has the element type {other:?}"))
-                    .hint("save it as F32, F16 or BF16"));
+                return Err(
+                    problem(format!("the tensor {name} has the element type {other:?}"))
+                        .hint("save it as F32, F16 or BF16"),
+                );
             }
         };
         let mut stride = vec![1usize; info.shape.len()];

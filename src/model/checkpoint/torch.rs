@@ -62,7 +62,10 @@ impl Storages for Archive {
     fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>, Problem> {
         let read = self.entry(&format!("data/{key}"), bytes as u64)?;
         if read.len() != bytes {
-            return Err(damaged(format!("storage {key} has {} bytes instead of {bytes}", read.len())));
+            return Err(damaged(format!(
+                "storage {key} has {} bytes instead of {bytes}",
+                read.len()
+            )));
         }
         Ok(read)
     }
@@ -73,8 +76,10 @@ pub(super) fn zip(source: Box<dyn Source>, len: u64) -> Result<Checkpoint, Probl
     let zip = ZipArchive::new(source).map_err(damaged)?;
     let names: Vec<String> = zip.file_names().map(str::to_owned).collect();
     let Some(root) = names.iter().find_map(|n| n.strip_suffix("data.pkl")) else {
-        return Err(problem("is a zip archive, but no checkpoint: it holds no data.pkl")
-            .hint("give the file that torch.save wrote"));
+        return Err(
+            problem("is a zip archive, but no checkpoint: it holds no data.pkl")
+                .hint("give the file that torch.save wrote"),
+        );
     };
     if names.contains(&format!("{root}constants.pkl")) {
         return Err(problem("is a TorchScript program, not a checkpoint")
@@ -90,7 +95,10 @@ pub(super) fn zip(source: Box<dyn Source>, len: u64) -> Result<Checkpoint, Probl
     }
     let bytes = archive.entry("data.pkl", len.min(LONGEST as u64))?;
     let pickle = Pickle::read(&bytes)?;
-    fill(Checkpoint::new("torch.save (zip)", Box::new(archive), len), &pickle)
+    fill(
+        Checkpoint::new("torch.save (zip)", Box::new(archive), len),
+        &pickle,
+    )
 }
 
 struct Old {
@@ -106,7 +114,10 @@ impl Storages for Old {
         let mut read = Vec::new();
         let mut go = || -> io::Result<()> {
             self.source.seek(SeekFrom::Start(place))?;
-            self.source.by_ref().take(bytes as u64).read_to_end(&mut read)?;
+            self.source
+                .by_ref()
+                .take(bytes as u64)
+                .read_to_end(&mut read)?;
             Ok(())
         };
         go().map_err(damaged)?;
@@ -121,7 +132,11 @@ impl Storages for Old {
 pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, Problem> {
     let mut start = Vec::new();
     let most = len.min(LONGEST as u64);
-    source.by_ref().take(most).read_to_end(&mut start).map_err(damaged)?;
+    source
+        .by_ref()
+        .take(most)
+        .read_to_end(&mut start)
+        .map_err(damaged)?;
     let mut at = 2 + MAGIC.len();
     let mut next = || -> Result<Pickle<'_>, Problem> {
         let pickle = Pickle::read(&start[at..])?;
@@ -147,7 +162,9 @@ pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, P
     let mut places = HashMap::new();
     let mut place = at as u64;
     for &key in keys.items(keys.root) {
-        let key = keys.text(key).ok_or_else(|| damaged("a storage without a name"))?;
+        let key = keys
+            .text(key)
+            .ok_or_else(|| damaged("a storage without a name"))?;
         let mut count = [0; 8];
         source.seek(SeekFrom::Start(place)).map_err(damaged)?;
         source.read_exact(&mut count).map_err(damaged)?;
@@ -229,7 +246,9 @@ fn holds_tensors(pickle: &Pickle<'_>, id: Id) -> bool {
 
 fn entry(pickle: &Pickle<'_>, tensor: &Tensor) -> Result<Entry, Problem> {
     let storage = &tensor.storage;
-    let key = pickle.text(storage.key).ok_or_else(|| damaged("a storage without a name"))?;
+    let key = pickle
+        .text(storage.key)
+        .ok_or_else(|| damaged("a storage without a name"))?;
     let too_far = || damaged("a tensor begins beyond its storage");
     let offset = storage.offset.checked_add(tensor.offset);
     let storage_len = storage.offset.checked_add(storage.len);

@@ -83,8 +83,12 @@ impl<'a> Blocks<'a> {
             }
             bias.push((f64::from(shift[channel]) - f64::from(mean[channel]) * factor) as f32);
         }
-        let weight = self.graph.weight(&format!("{conv}.weight"), shape, &weight, 0);
-        let bias = self.graph.floats(&format!("{conv}.bias"), &[shape[0]], &bias);
+        let weight = self
+            .graph
+            .weight(&format!("{conv}.weight"), shape, &weight, 0);
+        let bias = self
+            .graph
+            .floats(&format!("{conv}.bias"), &[shape[0]], &bias);
         Ok((weight, bias))
     }
 
@@ -192,13 +196,7 @@ impl<'a> Blocks<'a> {
     ///
     /// # Errors
     /// As [`Weights::read`].
-    pub fn with_mlp(
-        &mut self,
-        x: &Value,
-        at: &str,
-        width: usize,
-        hidden: usize,
-    ) -> Result<Value> {
+    pub fn with_mlp(&mut self, x: &Value, at: &str, width: usize, hidden: usize) -> Result<Value> {
         let normed = self.layer_norm(x, &format!("{at}.norm2"), width)?;
         let out = self.mlp(&normed, &format!("{at}.mlp"), width, hidden, width)?;
         Ok(self.graph.add(x, &out))
@@ -230,9 +228,20 @@ impl<'a> Blocks<'a> {
             if i == 0 {
                 rows.iter_mut().for_each(|w| *w *= scale);
             }
-            let made = self.linear_from(&normed, &format!("{at}.attn.{letter}"), &rows, width, width, None);
+            let made = self.linear_from(
+                &normed,
+                &format!("{at}.attn.{letter}"),
+                &rows,
+                width,
+                width,
+                None,
+            );
             let made = self.graph.reshape(&made, &split);
-            let order = if letter == "k" { [0, 2, 3, 1] } else { [0, 2, 1, 3] };
+            let order = if letter == "k" {
+                [0, 2, 3, 1]
+            } else {
+                [0, 2, 1, 3]
+            };
             parts.push(self.graph.transpose(&made, &order));
         }
         let likeness = self.graph.matmul(&parts[0], &parts[1]);

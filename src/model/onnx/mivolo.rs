@@ -93,7 +93,8 @@ fn tokens(blocks: &mut Blocks, variant: &Variant, picture: &Value, ending: &str)
         (6, 7, variant.stem, 3, 1),
     ] {
         let shape = [variant.stem, input, kernel, kernel];
-        let (weight, bias) = blocks.folded(&format!("{at}.{conv}"), &format!("{at}.{norm}"), &shape)?;
+        let (weight, bias) =
+            blocks.folded(&format!("{at}.{conv}"), &format!("{at}.{norm}"), &shape)?;
         let pad = (kernel / 2) as i64;
         x = blocks.graph.op(
             "Conv",
@@ -107,7 +108,11 @@ fn tokens(blocks: &mut Blocks, variant: &Variant, picture: &Value, ending: &str)
         x = blocks.graph.op("Relu", &[&x], Vec::new());
     }
     let at = format!("patch_embed.proj{ending}");
-    let weight = blocks.plain(&format!("{at}.weight"), &[variant.narrow, variant.stem, 4, 4], 0)?;
+    let weight = blocks.plain(
+        &format!("{at}.weight"),
+        &[variant.narrow, variant.stem, 4, 4],
+        0,
+    )?;
     let bias = blocks.vector(&format!("{at}.bias"), variant.narrow)?;
     let x = blocks.graph.op(
         "Conv",
@@ -115,7 +120,9 @@ fn tokens(blocks: &mut Blocks, variant: &Variant, picture: &Value, ending: &str)
         vec![ints("kernel_shape", &[4, 4]), ints("strides", &[4, 4])],
     );
     let count = (variant.side() * variant.side()) as i64;
-    let x = blocks.graph.reshape(&x, &[-1, variant.narrow as i64, count]);
+    let x = blocks
+        .graph
+        .reshape(&x, &[-1, variant.narrow as i64, count]);
     Ok(blocks.graph.transpose(&x, &[0, 2, 1]))
 }
 
@@ -125,9 +132,14 @@ fn fused(blocks: &mut Blocks, variant: &Variant, input: &Value) -> Result<Value>
     let mut seen = Vec::new();
     for (ending, from) in [("1", 0), ("2", 3)] {
         blocks.scope(format!("stem{ending}"));
-        let (start, end) = (blocks.graph.ints(&[1], &[from]), blocks.graph.ints(&[1], &[from + 3]));
+        let (start, end) = (
+            blocks.graph.ints(&[1], &[from]),
+            blocks.graph.ints(&[1], &[from + 3]),
+        );
         let axis = blocks.graph.ints(&[1], &[1]);
-        let picture = blocks.graph.op("Slice", &[input, &start, &end, &axis], Vec::new());
+        let picture = blocks
+            .graph
+            .op("Slice", &[input, &start, &end, &axis], Vec::new());
         seen.push(tokens(blocks, variant, &picture, ending)?);
     }
     blocks.scope("fusion");
@@ -157,7 +169,9 @@ fn fused(blocks: &mut Blocks, variant: &Variant, input: &Value) -> Result<Value>
         let share = blocks.graph.softmax(&likeness);
         outs.push(blocks.graph.matmul(&share, v));
     }
-    let both = blocks.graph.op("Concat", &[&outs[0], &outs[1]], vec![int("axis", 2)]);
+    let both = blocks
+        .graph
+        .op("Concat", &[&outs[0], &outs[1]], vec![int("axis", 2)]);
     // LayerNorm over channels × height × width; its tables are stored with channels last, as the tokens are.
     let count = side * side;
     let mut tables = Vec::new();
@@ -191,7 +205,10 @@ fn outlooker(blocks: &mut Blocks, variant: &Variant, x: &Value, at: &str) -> Res
     let values = blocks.linear(&normed, &format!("{at}.attn.v"), width, width, false)?;
     let graph = &mut blocks.graph;
     let values = graph.pad_rows(&values, 0, 1);
-    let values = graph.reshape(&values, &[-1, ((side * side + 1) * heads) as i64, head as i64]);
+    let values = graph.reshape(
+        &values,
+        &[-1, ((side * side + 1) * heads) as i64, head as i64],
+    );
     let shape = [windows as i64, heads as i64, 9];
     let values = graph.gather(&values, &shape, &unfold(side, heads));
 
@@ -202,7 +219,13 @@ fn outlooker(blocks: &mut Blocks, variant: &Variant, x: &Value, at: &str) -> Res
     let pooled = graph.reshape(&pooled, &[-1, windows as i64, 2, width as i64]);
     let pooled = graph.op("ReduceMean", &[&pooled, &axis], flat);
     let scale = (head as f32).powf(-0.5);
-    let mixing = blocks.scaled_linear(&pooled, &format!("{at}.attn.attn"), width, 81 * heads, scale)?;
+    let mixing = blocks.scaled_linear(
+        &pooled,
+        &format!("{at}.attn.attn"),
+        width,
+        81 * heads,
+        scale,
+    )?;
     let graph = &mut blocks.graph;
     let mixing = graph.reshape(&mixing, &[-1, windows as i64, heads as i64, 9, 9]);
     let mixing = graph.softmax(&mixing);
@@ -239,7 +262,11 @@ fn unfold(side: usize, heads: usize) -> Vec<i64> {
                     // Windows begin one token before their corner.
                     let (y, x) = (2 * wy + place / 3, 2 * wx + place % 3);
                     let inside = (1..=side).contains(&y) && (1..=side).contains(&x);
-                    let token = if inside { (y - 1) * side + x - 1 } else { side * side };
+                    let token = if inside {
+                        (y - 1) * side + x - 1
+                    } else {
+                        side * side
+                    };
                     rows.push((token * heads + h) as i64);
                 }
             }
@@ -257,7 +284,10 @@ fn fold(side: usize, heads: usize) -> [Vec<i64>; 4] {
         if t.is_multiple_of(2) {
             [Some((t / 2, 1)), None]
         } else {
-            [Some((t / 2, 2)), Some((t / 2 + 1, 0)).filter(|w| w.0 < half)]
+            [
+                Some((t / 2, 2)),
+                Some((t / 2 + 1, 0)).filter(|w| w.0 < half),
+            ]
         }
     };
     let mut lists = [const { Vec::new() }; 4];
@@ -271,7 +301,9 @@ fn fold(side: usize, heads: usize) -> [Vec<i64>; 4] {
             }
             for h in 0..heads {
                 for (i, list) in lists.iter_mut().enumerate() {
-                    let row = sources.get(i).map_or(none, |&(window, place)| (window * heads + h) * 9 + place);
+                    let row = sources
+                        .get(i)
+                        .map_or(none, |&(window, place)| (window * heads + h) * 9 + place);
                     list.push(row as i64);
                 }
             }
@@ -302,7 +334,8 @@ fn downsampled(blocks: &mut Blocks, variant: &Variant, x: &Value) -> Result<Valu
     for out in 0..wide {
         for channel in 0..narrow {
             for place in 0..4 {
-                turned[(out * 4 + place) * narrow + channel] = weight[(out * narrow + channel) * 4 + place];
+                turned[(out * 4 + place) * narrow + channel] =
+                    weight[(out * narrow + channel) * 4 + place];
             }
         }
     }
@@ -313,7 +346,9 @@ fn downsampled(blocks: &mut Blocks, variant: &Variant, x: &Value) -> Result<Valu
         *p += bias[i % wide];
     }
     let x = blocks.linear_from(&x, "network.1.proj", &turned, 4 * narrow, wide, None);
-    let position = blocks.graph.floats("pos_embed", &[1, half * half, wide], &position);
+    let position = blocks
+        .graph
+        .floats("pos_embed", &[1, half * half, wide], &position);
     Ok(blocks.graph.add(&x, &position))
 }
 
@@ -326,14 +361,18 @@ fn head(blocks: &mut Blocks, variant: &Variant, x: &Value) -> Result<Value> {
     let token = blocks.read("cls_token")?;
     let mut table = vec![0.0; (count + 1) * wide];
     table[..wide].copy_from_slice(&token);
-    let table = blocks.graph.floats("cls_token", &[1, count + 1, wide], &table);
+    let table = blocks
+        .graph
+        .floats("cls_token", &[1, count + 1, wide], &table);
     let padded = blocks.graph.pad_rows(x, 1, 0);
     let mut all = blocks.graph.add(&padded, &table);
     for i in 0..variant.class_blocks {
         let at = format!("post_network.{i}");
         let class = blocks.class_block(&all, &at, variant)?;
         blocks.scope(format!("{at}.joined"));
-        all = blocks.graph.op("Concat", &[&class, x], vec![int("axis", 1)]);
+        all = blocks
+            .graph
+            .op("Concat", &[&class, x], vec![int("axis", 1)]);
     }
     blocks.scope("head");
     let normed = blocks.layer_norm(&all, "norm", wide)?;
@@ -344,7 +383,9 @@ fn head(blocks: &mut Blocks, variant: &Variant, x: &Value) -> Result<Value> {
     // Half of the largest is the largest of the halves, so the factor goes into the weights.
     let aux = blocks.scaled_linear(&rest, "aux_head", wide, variant.outputs, 0.5)?;
     let axis = blocks.graph.ints(&[1], &[1]);
-    let most = blocks.graph.op("ReduceMax", &[&aux, &axis], vec![int("keepdims", 0)]);
+    let most = blocks
+        .graph
+        .op("ReduceMax", &[&aux, &axis], vec![int("keepdims", 0)]);
     Ok(blocks.graph.add(&own, &most))
 }
 

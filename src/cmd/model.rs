@@ -65,6 +65,7 @@ pub struct Import {
 pub struct Info {
     /// The ONNX file
     pub model: PathBuf,
+    /// Who computes
     #[command(flatten)]
     pub runtime: Runtime,
     /// Print as JSON
@@ -89,6 +90,7 @@ pub struct Run {
     /// Photos at once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub batch: u32,
+    /// Who computes
     #[command(flatten)]
     pub runtime: Runtime,
 }

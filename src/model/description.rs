@@ -229,7 +229,7 @@ pub fn of(path: &Path, description: Option<&Path>) -> Result<(Recipe, About)> {
 ///
 /// # Errors
 /// Text that is no TOML, keys that are unknown or missing, values that make no sense.
-pub fn parse(text: &str) -> Result<Description, Problem> {
+pub fn parse(text: &str) -> Result<Description> {
     let description: Description = toml::from_str(text).map_err(|e| {
         problem(format!(
             "the description of the network cannot be read: {}",
@@ -238,11 +238,8 @@ pub fn parse(text: &str) -> Result<Description, Problem> {
         .hint("docs/formats.md has an example with every key")
     })?;
     let input = &description.input;
-    let wrong = |what: &str| {
-        Err(problem(format!(
-            "the description of the network is wrong: {what}"
-        )))
-    };
+    let wrong =
+        |what: &str| problem(format!("the description of the network is wrong: {what}")).fail();
     if input.size == 0 || input.size > 4096 {
         return wrong("size is between 1 and 4096 pixels");
     }
@@ -319,7 +316,7 @@ impl Recipe {
     ///
     /// # Errors
     /// Inputs or outputs that are not there, or of another size.
-    pub fn new(description: &Description, head: &ModelHead) -> Result<Self, Problem> {
+    pub fn new(description: &Description, head: &ModelHead) -> Result<Self> {
         let input = &description.input;
         let sees = input.crop;
         let spec = InputSpec {
@@ -377,23 +374,25 @@ impl Recipe {
                     .iter()
                     .map(|d| d.map_or("any".into(), |d| d.to_string()))
                     .collect();
-                return Err(problem(format!(
+                return problem(format!(
                     "the input {input_name} takes {} instead of any × {} × {} × {}",
                     there.join(" × "),
                     wanted[0],
                     wanted[1],
                     wanted[2]
                 ))
-                .hint("correct size, crop or layout under [input]"));
+                .hint("correct size, crop or layout under [input]")
+                .fail();
             }
             batch = dims[0]
                 .filter(|&d| d > 0)
                 .and_then(|d| usize::try_from(d).ok());
             if batch.is_some_and(|b| b > 65_536) {
-                return Err(problem(format!(
+                return problem(format!(
                     "the model takes {} photos at once",
                     batch.unwrap_or(0)
-                )));
+                ))
+                .fail();
             }
         }
         let there: Vec<&str> = graph
@@ -402,7 +401,7 @@ impl Recipe {
             .filter_map(|v| v.name.as_deref())
             .collect();
         let mut outputs: Vec<String> = Vec::new();
-        let mut place = |wanted: Option<&str>| -> Result<usize, Problem> {
+        let mut place = |wanted: Option<&str>| -> Result<usize> {
             let name = chosen("output", wanted, &there)?;
             Ok(outputs.iter().position(|o| *o == name).unwrap_or_else(|| {
                 outputs.push(name);
@@ -573,7 +572,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn chosen(what: &str, wanted: Option<&str>, there: &[&str]) -> Result<String, Problem> {
+fn chosen(what: &str, wanted: Option<&str>, there: &[&str]) -> Result<String> {
     let listed = there
         .iter()
         .take(20)
@@ -582,20 +581,21 @@ fn chosen(what: &str, wanted: Option<&str>, there: &[&str]) -> Result<String, Pr
         .join(", ");
     match wanted {
         Some(name) if there.contains(&name) => Ok(name.to_owned()),
-        Some(name) => Err(problem(format!("the model has no {what} of this name"))
+        Some(name) => problem(format!("the model has no {what} of this name"))
             .value(name)
-            .hint(format!("it has {listed}"))),
+            .hint(format!("it has {listed}"))
+            .fail(),
         None if there.len() == 1 => Ok(there[0].to_owned()),
-        None => Err(
-            problem(format!("the model has {} {what}s: {listed}", there.len())).hint(format!(
+        None => problem(format!("the model has {} {what}s: {listed}", there.len()))
+            .hint(format!(
                 "say which in the description: `{}`",
                 if what == "input" {
                     "name = \"…\" under [input]"
                 } else {
                     "output = \"…\""
                 }
-            )),
-        ),
+            ))
+            .fail(),
     }
 }
 

@@ -67,7 +67,7 @@ pub fn import(
 ) -> Result<Imported> {
     let mut checkpoint = Checkpoint::open(path)?;
     let shapes = checkpoint.shapes();
-    let at = |p: Problem| Box::new(p.file(path));
+    let at = |p: Box<Problem>| Box::new(p.file(path));
     let variant = Variant::infer(&shapes).map_err(at)?;
     variant.check(&shapes).map_err(at)?;
     let mut warnings = Vec::new();

@@ -34,13 +34,13 @@ pub fn read(path: &Path) -> Result<Array> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn parse(bytes: &[u8]) -> Result<Array, Problem> {
+pub fn parse(bytes: &[u8]) -> Result<Array> {
     let wrong = |what: &str| {
         problem(format!("is no .npy file that can be read: {what}"))
             .hint("write it with numpy.save of a float32 array")
     };
     if bytes.get(..6) != Some(MAGIC) {
-        return Err(wrong("it does not begin as one"));
+        return wrong("it does not begin as one").fail();
     }
     let short = || wrong("it ends too early");
     let version = *bytes.get(6).ok_or_else(short)?;
@@ -73,9 +73,7 @@ pub fn parse(bytes: &[u8]) -> Result<Array, Problem> {
     let shape = after("'shape'").and_then(|s| s.strip_prefix('(')?.split_once(')'));
     let shape = shape.ok_or_else(|| wrong("its header has no shape"))?.0;
     if !order.starts_with("False") {
-        return Err(wrong(
-            "its order is Fortran's (use numpy.ascontiguousarray)",
-        ));
+        return wrong("its order is Fortran's (use numpy.ascontiguousarray)").fail();
     }
     let shape: Option<Vec<usize>> = shape
         .split(',')
@@ -90,12 +88,12 @@ pub fn parse(bytes: &[u8]) -> Result<Array, Problem> {
         "<f8" => 8,
         "<f2" => 2,
         "|u1" => 1,
-        _ => return Err(wrong("its numbers are not float32").value(kind)),
+        _ => return wrong("its numbers are not float32").value(kind).fail(),
     };
     let data = &bytes[start + len..];
     let count = shape.iter().try_fold(size, |n: usize, &d| n.checked_mul(d));
     if count != Some(data.len()) {
-        return Err(wrong("its length does not fit its shape"));
+        return wrong("its length does not fit its shape").fail();
     }
     let values = match size {
         4 => data

@@ -1,6 +1,6 @@
 //! Which MiVOLO a checkpoint holds, found from the names and shapes of its tensors, and what is missing or left over.
 
-use crate::{Problem, problem};
+use crate::{Problem, Result, problem};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of tensors with their shapes.
@@ -35,13 +35,36 @@ pub struct Variant {
     pub outputs: usize,
 }
 
-/// Layers, narrow and wide width and heads of the published ones, d1 to d5 (timm, `volo.py`). Head counts are not in the shapes.
-const PUBLISHED: [(&str, [usize; 4], usize, usize, usize, usize); 5] = [
-    ("d1", [4, 4, 8, 2], 192, 384, 6, 12),
-    ("d2", [6, 4, 10, 4], 256, 512, 8, 16),
-    ("d3", [8, 8, 16, 4], 256, 512, 8, 16),
-    ("d4", [8, 8, 16, 4], 384, 768, 12, 16),
-    ("d5", [12, 12, 20, 4], 384, 768, 12, 16),
+/// A published network: its name, blocks per stage, narrow and wide width, heads of both.
+struct Published {
+    name: &'static str,
+    layers: [usize; 4],
+    widths: [usize; 2],
+    heads: [usize; 2],
+}
+
+const fn published(
+    name: &'static str,
+    layers: [usize; 4],
+    widths: [usize; 2],
+    heads: [usize; 2],
+) -> Published {
+    Published {
+        name,
+        layers,
+        widths,
+        heads,
+    }
+}
+
+/// d1 to d5 as timm has them (`volo.py`). Heads of the wide stages are not in the shapes: in d4 and d5 they are 48 channels wide, though
+/// those of the narrow stage are 32.
+const PUBLISHED: [Published; 5] = [
+    published("d1", [4, 4, 8, 2], [192, 384], [6, 12]),
+    published("d2", [6, 4, 10, 4], [256, 512], [8, 16]),
+    published("d3", [8, 8, 16, 4], [256, 512], [8, 16]),
+    published("d4", [8, 8, 16, 4], [384, 768], [12, 16]),
+    published("d5", [12, 12, 20, 4], [384, 768], [12, 16]),
 ];
 
 /// Beyond these a checkpoint is not a network but an attack on memory.
@@ -54,18 +77,18 @@ impl Variant {
     ///
     /// # Errors
     /// Shapes that are no MiVOLO's; the message names the tensor that decided.
-    pub fn infer(shapes: &Shapes) -> Result<Self, Problem> {
+    pub fn infer(shapes: &Shapes) -> Result<Self> {
         let find = |name: &str, rank: usize| {
             match shapes.get(name) {
             Some(shape) if shape.len() == rank => {
                 match shape.iter().all(|&n| n > 0 && n <= MOST_WIDTH) {
                     true => Ok(shape),
-                    false => Err(strange(name, shape)),
+                    false => strange(name, shape).fail(),
                 }
             }
-            Some(shape) => Err(strange(name, shape)),
-            None => Err(problem(format!("the checkpoint has no tensor {name}: it is no MiVOLO or VOLO of MiVOLO's"))
-                .hint("veche imports the checkpoints of MiVOLO (face + body) and its face-only VOLO; other networks run from ONNX with --description")),
+            Some(shape) => strange(name, shape).fail(),
+            None => problem(format!("the checkpoint has no tensor {name}: it is no MiVOLO or VOLO of MiVOLO's"))
+                .hint("veche imports the checkpoints of MiVOLO (face + body) and its face-only VOLO; other networks run from ONNX with --description").fail(),
         }
         };
         let two_inputs = shapes.contains_key("patch_embed.conv1.0.weight");
@@ -77,23 +100,23 @@ impl Variant {
         let position = find("pos_embed", 4)?;
         let (grid, wide) = (position[1], position[3]);
         if position[0] != 1 || position[2] != grid || grid > MOST_GRID {
-            return Err(strange("pos_embed", position));
+            return strange("pos_embed", position).fail();
         }
         let stem = find(conv, 4)?[0];
         let narrow = find(projection, 4)?[0];
         let outlook = "network.0.0.attn.attn.weight";
         let rows = find(outlook, 2)?[0];
         if rows % 81 != 0 || !narrow.is_multiple_of(rows / 81) {
-            return Err(strange(outlook, &[rows, narrow]));
+            return strange(outlook, &[rows, narrow]).fail();
         }
         let narrow_heads = rows / 81;
         let narrow_hidden = find("network.0.0.mlp.fc1.weight", 2)?[0];
         let wide_hidden = find("network.2.0.mlp.fc1.weight", 2)?[0];
         let outputs = find("head.weight", 2)?[0];
         if outputs != 3 && outputs != 1 {
-            return Err(problem(format!(
+            return problem(format!(
                 "the network has {outputs} outputs; MiVOLO has 3 (two of sex, one of age) or 1 (age)"
-            )));
+            )).fail();
         }
         let mut layers = vec![blocks(shapes, "network.0.")];
         for stage in 2..MOST_BLOCKS {
@@ -104,13 +127,14 @@ impl Variant {
         }
         let published = PUBLISHED
             .iter()
-            .find(|p| (p.2, p.3, p.4) == (narrow, wide, narrow_heads));
-        let wide_heads = published.map_or(wide / (narrow / narrow_heads).max(1), |p| p.5);
+            .find(|p| (p.widths, p.heads[0]) == ([narrow, wide], narrow_heads));
+        let wide_heads = published.map_or(wide / (narrow / narrow_heads).max(1), |p| p.heads[1]);
         if wide_heads == 0 || !wide.is_multiple_of(wide_heads) {
-            return Err(problem(format!(
+            return problem(format!(
                 "{wide} channels cannot be split into heads of {}",
                 narrow / narrow_heads
-            )));
+            ))
+            .fail();
         }
         Ok(Self {
             size: 16 * grid,
@@ -130,14 +154,13 @@ impl Variant {
 
     /// `d1` to `d5`, or `None` for one that was not published.
     pub fn published(&self) -> Option<&'static str> {
-        PUBLISHED
-            .iter()
-            .find(|p| {
-                p.1 == self.layers[..]
-                    && (p.2, p.3, p.4, p.5)
-                        == (self.narrow, self.wide, self.narrow_heads, self.wide_heads)
-            })
-            .map(|p| p.0)
+        let mut all = PUBLISHED.iter();
+        let found = all.find(|p| {
+            p.layers == self.layers[..]
+                && p.widths == [self.narrow, self.wide]
+                && p.heads == [self.narrow_heads, self.wide_heads]
+        });
+        found.map(|p| p.name)
     }
 
     /// Its name: `mivolo_d1_224_face_body`, `volo_d1_224_face`, `volo_d1_224_face_age_only`; `scaled` instead of `d1` for one that
@@ -269,7 +292,7 @@ impl Variant {
     ///
     /// # Errors
     /// Tensors that are missing, misshapen or left over, each by name.
-    pub fn check(&self, shapes: &Shapes) -> Result<(), Problem> {
+    pub fn check(&self, shapes: &Shapes) -> Result<()> {
         let expected = self.expected();
         let mut missing = Vec::new();
         let mut misshapen = Vec::new();
@@ -300,12 +323,13 @@ impl Variant {
         if faults.is_empty() {
             return Ok(());
         }
-        Err(problem(format!(
+        problem(format!(
             "the tensors do not make a {}\n  {}",
             self.name(),
             faults.join("\n  ")
         ))
-        .hint("the file is damaged, was cut down, or holds another network"))
+        .hint("the file is damaged, was cut down, or holds another network")
+        .fail()
     }
 }
 

@@ -32,12 +32,12 @@ fn said(error: impl std::fmt::Display) -> Problem {
 
 /// The one environment of the process.
 fn environment() -> Result<Environment> {
-    static ENVIRONMENT: OnceLock<Result<Environment, Problem>> = OnceLock::new();
+    static ENVIRONMENT: OnceLock<Result<Environment>> = OnceLock::new();
     let made = ENVIRONMENT.get_or_init(|| {
         let Some(library) = library::find() else {
-            return Err(problem("ONNX Runtime is not here").hint(
+            return problem("ONNX Runtime is not here").hint(
                 "pip install onnxruntime, or set ORT_DYLIB_PATH to its library; without it --backend tract computes, more slowly",
-            ));
+            ).fail();
         };
         let hint = "veche needs ONNX Runtime 1.24 or newer: pip install --upgrade onnxruntime";
         let init = ort::init_from(&library.path)
@@ -47,7 +47,7 @@ fn environment() -> Result<Environment> {
         environment.set_log_level(LogLevel::Error);
         Ok(environment)
     });
-    made.clone().map_err(Box::new)
+    made.clone()
 }
 
 fn provider(provider: Provider) -> Option<ExecutionProviderDispatch> {

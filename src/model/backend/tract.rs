@@ -39,7 +39,7 @@ pub(super) fn open(
         tract_onnx::onnx()
             .model_for_path(path)?
             .with_input_names([recipe.input_name.as_str()])?
-            .with_output_names(&names)?
+            .with_outputs_by_name(&names)?
             .with_input_fact(0, f32::fact(shape).into())?
             .into_optimized()?
             .into_runnable()
@@ -65,7 +65,7 @@ impl Engine for Loaded {
             let mut outputs = Vec::with_capacity(found.len());
             for (name, value) in self.outputs.iter().zip(found.iter()) {
                 let wide = value.cast_to::<f32>().map_err(said)?;
-                let plain = wide.try_as_plain().map_err(said)?;
+                let plain = wide.try_as_plain_ram().map_err(said)?;
                 outputs.push(Output {
                     name: name.clone(),
                     shape: value.shape().to_vec(),

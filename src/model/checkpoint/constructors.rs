@@ -2,7 +2,7 @@
 //! a constructor here only fills in a [`Node`].
 
 use super::pickle::{Dtype, Id, Machine, Node, Storage, Tensor, raw, text};
-use crate::{Problem, problem};
+use crate::{Result, problem};
 
 /// What a name of the allow-list makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Known {
 ///
 /// # Errors
 /// A name that is not on the list.
-pub fn known(module: &str, name: &str) -> Result<Known, Problem> {
+pub fn known(module: &str, name: &str) -> Result<Known> {
     Ok(match (module, name) {
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Known::Tensor,
         ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
@@ -68,19 +68,19 @@ pub fn known(module: &str, name: &str) -> Result<Known, Problem> {
             "Path" | "PosixPath" | "PurePosixPath" | "WindowsPath" | "PureWindowsPath",
         ) => Known::Inert,
         _ => {
-            return Err(problem(
+            return problem(
                 "the checkpoint asks for something that loading weights does not need; nothing of it was run",
             )
             .value(format!("{module}.{name}"))
             .hint(
                 "if you trust its author, save the weights alone with Python: torch.save({'state_dict': …, 'min_age': …, 'max_age': …, 'avg_age': …}, path)",
-            ));
+            ).fail();
         }
     })
 }
 
 /// What a call makes.
-pub(super) fn call(machine: &Machine<'_>, known: Known, arguments: &[Id]) -> Result<Node, Problem> {
+pub(super) fn call(machine: &Machine<'_>, known: Known, arguments: &[Id]) -> Result<Node> {
     let node = |i: usize| arguments.get(i).map(|&id| &machine.nodes[id as usize]);
     Ok(match known {
         Known::Tensor => tensor(machine, arguments)?,
@@ -176,10 +176,10 @@ fn scalar(kind: u8, size: u8, little: bool, bytes: &[u8]) -> Node {
 }
 
 /// `(storage, offset, shape, stride, …)`
-fn tensor(machine: &Machine<'_>, arguments: &[Id]) -> Result<Node, Problem> {
+fn tensor(machine: &Machine<'_>, arguments: &[Id]) -> Result<Node> {
     let strange = || problem("a tensor of the checkpoint is described in an unknown way");
     let [storage, offset, shape, stride, ..] = arguments else {
-        return Err(strange());
+        return strange().fail();
     };
     let node = |id: &Id| &machine.nodes[*id as usize];
     let whole = |node: &Node| match node {
@@ -196,15 +196,15 @@ fn tensor(machine: &Machine<'_>, arguments: &[Id]) -> Result<Node, Problem> {
         }
     };
     let Node::Storage(storage) = node(storage) else {
-        return Err(strange());
+        return strange().fail();
     };
     let (Some(offset), Some(shape), Some(stride)) =
         (whole(node(offset)), list(shape), list(stride))
     else {
-        return Err(strange());
+        return strange().fail();
     };
     if shape.len() != stride.len() {
-        return Err(strange());
+        return strange().fail();
     }
     Ok(Node::Tensor(Box::new(Tensor {
         storage: storage.clone(),
@@ -215,10 +215,10 @@ fn tensor(machine: &Machine<'_>, arguments: &[Id]) -> Result<Node, Problem> {
 }
 
 /// `('storage', class, key, place, elements[, (view key, offset, elements)])`; old files also keep sources of modules this way.
-pub(super) fn persistent(machine: &Machine<'_>, id: Id) -> Result<Node, Problem> {
+pub(super) fn persistent(machine: &Machine<'_>, id: Id) -> Result<Node> {
     let strange = || problem("a storage of the checkpoint is described in an unknown way");
     let Node::Tuple(items) = &machine.nodes[id as usize] else {
-        return Err(strange());
+        return strange().fail();
     };
     let node = |i: usize| items.get(i).map(|&id| &machine.nodes[id as usize]);
     let kind = node(0).and_then(|n| text(machine.bytes, n));
@@ -233,17 +233,17 @@ pub(super) fn persistent(machine: &Machine<'_>, id: Id) -> Result<Node, Problem>
                     _ => Node::Opaque,
                 }));
         }
-        _ => return Err(strange()),
+        _ => return strange().fail(),
     }
     let (Some(Node::Known(Known::Storage(dtype))), Some(&key), Some(Node::Int(len))) =
         (node(1), items.get(2), node(4))
     else {
-        return Err(strange());
+        return strange().fail();
     };
     let offset = match node(5) {
         Some(Node::Tuple(view)) => match view.get(1).map(|&id| &machine.nodes[id as usize]) {
             Some(Node::Int(offset)) => usize::try_from(*offset).map_err(|_| strange())?,
-            _ => return Err(strange()),
+            _ => return strange().fail(),
         },
         _ => 0,
     };

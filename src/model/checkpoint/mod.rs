@@ -76,7 +76,7 @@ pub struct Checkpoint {
 /// Brings the bytes of storages.
 trait Storages: Send {
     /// The whole storage, `bytes` long.
-    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>, Problem>;
+    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>>;
 }
 
 impl Checkpoint {
@@ -94,15 +94,20 @@ impl Checkpoint {
         }
         let beside = path.with_file_name("config.json");
         let config = fs::read_to_string(&beside).ok();
-        Self::read(Box::new(file), config.as_deref())
-            .map_err(|p| Box::new(if p.file.is_some() { p } else { p.file(path) }))
+        Self::read(Box::new(file), config.as_deref()).map_err(|p| {
+            if p.file.is_some() {
+                p
+            } else {
+                Box::new(p.file(path))
+            }
+        })
     }
 
     /// The same from anything that can be read, with the text of config.json.
     ///
     /// # Errors
     /// As [`Checkpoint::open`].
-    pub fn read(mut source: Box<dyn Source>, config: Option<&str>) -> Result<Self, Problem> {
+    pub fn read(mut source: Box<dyn Source>, config: Option<&str>) -> Result<Self> {
         let unreadable = |e: std::io::Error| problem(format!("cannot read the checkpoint: {e}"));
         let len = source.seek(SeekFrom::End(0)).map_err(unreadable)?;
         source.rewind().map_err(unreadable)?;
@@ -121,10 +126,11 @@ impl Checkpoint {
             safe::open(source, len, config)
         } else {
             let p = problem("is no checkpoint that is known here");
-            Err(match start.get(257..262) {
-                Some(b"ustar") => p.hint("it was saved by a PyTorch from before 2018: load and save it once with a newer one"),
-                _ => p.hint("give a file of torch.save (.pth, .pth.tar) or a .safetensors file"),
+            p.hint(match start.get(257..262) {
+                Some(b"ustar") => "it was saved by a PyTorch from before 2018: load and save it once with a newer one",
+                _ => "give a file of torch.save (.pth, .pth.tar) or a .safetensors file",
             })
+            .fail()
         }
     }
 
@@ -144,14 +150,14 @@ impl Checkpoint {
     }
 
     /// Adds a tensor under its plain name.
-    fn add(&mut self, name: &str, entry: Entry) -> Result<(), Problem> {
+    fn add(&mut self, name: &str, entry: Entry) -> Result<()> {
         let name = plain(name);
         if name.starts_with("fds.") {
             self.skipped += 1;
             return Ok(());
         }
         if self.tensors.insert(name.to_owned(), entry).is_some() {
-            return Err(problem("two tensors have the same name").value(name));
+            return problem("two tensors have the same name").value(name).fail();
         }
         Ok(())
     }
@@ -163,7 +169,7 @@ impl Checkpoint {
     }
 
     /// The numbers of an entry, row by row, as f32.
-    fn numbers_of(&mut self, name: &str, entry: &Entry) -> Result<Vec<f32>, Problem> {
+    fn numbers_of(&mut self, name: &str, entry: &Entry) -> Result<Vec<f32>> {
         let size = entry.dtype.size();
         let outside = || {
             problem(format!("the tensor {name} reaches beyond its storage"))
@@ -185,13 +191,14 @@ impl Checkpoint {
         let bytes = entry.storage_len.checked_mul(size).ok_or_else(outside)?;
         // A view may repeat its storage (stride 0) to any length; weights never do.
         if last >= entry.storage_len || count > entry.storage_len || bytes as u64 > self.len {
-            return Err(outside());
+            return outside().fail();
         }
         self.given += (count * size) as u64;
         if self.given > 2 * self.len {
-            return Err(problem(
+            return problem(
                 "the tensors share storages, so that together they are larger than the file",
-            ));
+            )
+            .fail();
         }
         if self
             .cached
@@ -202,10 +209,10 @@ impl Checkpoint {
             self.cached = Some((entry.storage.clone(), read));
         }
         let Some((_, storage)) = &self.cached else {
-            return Err(outside());
+            return outside().fail();
         };
         if storage.len() < bytes {
-            return Err(outside());
+            return outside().fail();
         }
         let mut numbers = Vec::with_capacity(count);
         let mut index = vec![0usize; entry.shape.len()];

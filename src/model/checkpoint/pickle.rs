@@ -4,7 +4,7 @@
 //! limit below is far beyond what a checkpoint needs and keeps memory within a small multiple of the file.
 
 use super::constructors::{self, Known};
-use crate::{Problem, problem};
+use crate::{Problem, Result, problem};
 use std::collections::HashMap;
 
 /// Pickles longer than this are refused: a checkpoint's describes its tensors in a few hundred kilobytes.
@@ -129,7 +129,7 @@ impl<'a> Pickle<'a> {
     ///
     /// # Errors
     /// A name that is not on the allow-list (it is neither imported nor called), bytes that are no pickle, a limit.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Problem> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self> {
         let mut machine = Machine {
             bytes,
             at: 0,
@@ -240,7 +240,7 @@ fn too_large(what: &str) -> Problem {
 }
 
 impl<'a> Machine<'a> {
-    fn run(&mut self) -> Result<Id, Problem> {
+    fn run(&mut self) -> Result<Id> {
         for _ in 0..MOST_STEPS {
             let op = self.u8()?;
             if op == b'.' {
@@ -248,21 +248,21 @@ impl<'a> Machine<'a> {
             }
             self.step(op)?;
             if self.nodes.len() > MOST_NODES || self.memo.len() > MOST_NODES {
-                return Err(too_large("values"));
+                return too_large("values").fail();
             }
             if self.stack.len() > MOST_STACK || self.marks.len() > MOST_STACK {
-                return Err(too_large("open values"));
+                return too_large("open values").fail();
             }
         }
-        Err(too_large("steps"))
+        too_large("steps").fail()
     }
 
-    fn step(&mut self, op: u8) -> Result<(), Problem> {
+    fn step(&mut self, op: u8) -> Result<()> {
         match op {
             0x80 => {
                 let version = self.u8()?;
                 if version > 5 {
-                    return Err(damaged(self.at, &format!("protocol {version} is unknown")));
+                    return damaged(self.at, &format!("protocol {version} is unknown")).fail();
                 }
             }
             0x95 => self.skip(8)?,
@@ -275,7 +275,7 @@ impl<'a> Machine<'a> {
                     self.pop()?;
                 }
             }
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.above_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -353,7 +353,7 @@ impl<'a> Machine<'a> {
             b'}' => self.push(Node::Dict(Vec::new())),
             b')' => self.push(Node::Tuple([].into())),
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.push(Node::Tuple(items.into()));
             }
             0x85..=0x87 => {
@@ -363,11 +363,11 @@ impl<'a> Machine<'a> {
                 self.push(Node::Tuple(items.into()));
             }
             b'l' | 0x91 => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.push(Node::List(items));
             }
             b'd' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 let entries = self.pairs(&items)?;
                 self.push(Node::Dict(entries));
             }
@@ -376,7 +376,7 @@ impl<'a> Machine<'a> {
                 self.extend(vec![item])?;
             }
             b'e' | 0x90 => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.extend(items)?;
             }
             b's' => {
@@ -385,7 +385,7 @@ impl<'a> Machine<'a> {
                 self.set(vec![(key, value)])?;
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 let entries = self.pairs(&items)?;
                 self.set(entries)?;
             }
@@ -420,7 +420,7 @@ impl<'a> Machine<'a> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let part = |id: Id| text(self.bytes, &self.nodes[id as usize]);
                 let (Some(module), Some(name)) = (part(module), part(name)) else {
-                    return Err(damaged(self.at, "a class without a name"));
+                    return damaged(self.at, "a class without a name").fail();
                 };
                 let known = constructors::known(module, name)?;
                 self.push(Node::Known(known));
@@ -429,13 +429,13 @@ impl<'a> Machine<'a> {
                 let module = self.line()?;
                 let name = self.line()?;
                 let known = constructors::known(module, name)?;
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.call(known, &items)?;
             }
             b'o' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 let Some((&class, items)) = items.split_first() else {
-                    return Err(damaged(self.at, "an object without a class"));
+                    return damaged(self.at, "an object without a class").fail();
                 };
                 let known = self.callable(class)?;
                 self.call(known, items)?;
@@ -458,7 +458,7 @@ impl<'a> Machine<'a> {
             }
             b'P' => {
                 self.line()?;
-                return Err(damaged(self.at, "storages by text are unknown"));
+                return damaged(self.at, "storages by text are unknown").fail();
             }
             b'Q' => {
                 let id = self.pop()?;
@@ -466,37 +466,34 @@ impl<'a> Machine<'a> {
                 self.push(node);
             }
             _ => {
-                return Err(damaged(
-                    self.at - 1,
-                    &format!("unknown operation {op:#04x}"),
-                ));
+                return damaged(self.at - 1, &format!("unknown operation {op:#04x}")).fail();
             }
         }
         Ok(())
     }
 
-    fn apply(&mut self, function: Id, arguments: Id) -> Result<(), Problem> {
+    fn apply(&mut self, function: Id, arguments: Id) -> Result<()> {
         let known = self.callable(function)?;
         let Node::Tuple(items) = &self.nodes[arguments as usize] else {
-            return Err(damaged(self.at, "arguments that are no tuple"));
+            return damaged(self.at, "arguments that are no tuple").fail();
         };
         if items.len() > 64 {
-            return Err(damaged(self.at, "too many arguments"));
+            return damaged(self.at, "too many arguments").fail();
         }
         let items = items.clone();
         self.call(known, &items)
     }
 
-    fn callable(&self, id: Id) -> Result<Known, Problem> {
+    fn callable(&self, id: Id) -> Result<Known> {
         match &self.nodes[id as usize] {
             Node::Known(known) => Ok(*known),
             // An object of an allowed class that would be called again: nothing comes of it.
             Node::Opaque => Ok(Known::Inert),
-            _ => Err(damaged(self.at, "a call of something that is no class")),
+            _ => damaged(self.at, "a call of something that is no class").fail(),
         }
     }
 
-    fn call(&mut self, known: Known, items: &[Id]) -> Result<(), Problem> {
+    fn call(&mut self, known: Known, items: &[Id]) -> Result<()> {
         let node = constructors::call(self, known, items)?;
         // Values that are copied rather than moved could otherwise multiply.
         self.owned += match &node {
@@ -507,7 +504,7 @@ impl<'a> Machine<'a> {
             _ => 0,
         };
         if self.owned > MOST_OWNED {
-            return Err(too_large("copies"));
+            return too_large("copies").fail();
         }
         self.push(node);
         Ok(())
@@ -518,12 +515,12 @@ impl<'a> Machine<'a> {
         self.nodes.push(node);
     }
 
-    fn top(&self) -> Result<Id, Problem> {
+    fn top(&self) -> Result<Id> {
         let floor = self.floor(1)?;
         Ok(self.stack[floor])
     }
 
-    fn pop(&mut self) -> Result<Id, Problem> {
+    fn pop(&mut self) -> Result<Id> {
         let floor = self.floor(1)?;
         let id = self.stack[floor];
         self.stack.truncate(floor);
@@ -531,58 +528,55 @@ impl<'a> Machine<'a> {
     }
 
     /// Where the last `n` values begin; they may not lie below the last mark.
-    fn floor(&self, n: usize) -> Result<usize, Problem> {
+    fn floor(&self, n: usize) -> Result<usize> {
         let lowest = self.marks.last().copied().unwrap_or(0);
         match self.stack.len().checked_sub(n) {
             Some(floor) if floor >= lowest => Ok(floor),
-            _ => Err(damaged(self.at, "a value is missing")),
+            _ => damaged(self.at, "a value is missing").fail(),
         }
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Id>, Problem> {
+    fn above_mark(&mut self) -> Result<Vec<Id>> {
         let mark = self.marks.pop();
         let mark = mark.ok_or_else(|| damaged(self.at, "a mark is missing"))?;
         // A mark is never above the stack: `floor` keeps values below it from being popped.
         Ok(self.stack.split_off(mark))
     }
 
-    fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>, Problem> {
+    fn pairs(&self, items: &[Id]) -> Result<Vec<(Id, Id)>> {
         if items.len() % 2 == 1 {
-            return Err(damaged(self.at, "a key without a value"));
+            return damaged(self.at, "a key without a value").fail();
         }
         Ok(items.chunks_exact(2).map(|p| (p[0], p[1])).collect())
     }
 
-    fn extend(&mut self, items: Vec<Id>) -> Result<(), Problem> {
+    fn extend(&mut self, items: Vec<Id>) -> Result<()> {
         let top = self.top()?;
         match &mut self.nodes[top as usize] {
             Node::List(list) => list.extend(items),
             Node::Opaque => {}
-            _ => return Err(damaged(self.at, "items for something that is no list")),
+            _ => return damaged(self.at, "items for something that is no list").fail(),
         }
         Ok(())
     }
 
-    fn set(&mut self, entries: Vec<(Id, Id)>) -> Result<(), Problem> {
+    fn set(&mut self, entries: Vec<(Id, Id)>) -> Result<()> {
         let top = self.top()?;
         match &mut self.nodes[top as usize] {
             Node::Dict(dict) => dict.extend(entries),
             Node::Opaque => {}
             _ => {
-                return Err(damaged(
-                    self.at,
-                    "entries for something that is no dictionary",
-                ));
+                return damaged(self.at, "entries for something that is no dictionary").fail();
             }
         }
         Ok(())
     }
 
-    fn skip(&mut self, n: usize) -> Result<(), Problem> {
+    fn skip(&mut self, n: usize) -> Result<()> {
         self.slice(n).map(drop)
     }
 
-    fn slice(&mut self, n: usize) -> Result<&'a [u8], Problem> {
+    fn slice(&mut self, n: usize) -> Result<&'a [u8]> {
         let end = self.at.checked_add(n);
         let found = end.and_then(|end| self.bytes.get(self.at..end));
         let found = found.ok_or_else(|| damaged(self.at, "it ends too early"))?;
@@ -590,55 +584,56 @@ impl<'a> Machine<'a> {
         Ok(found)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Problem> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let mut array = [0; N];
         array.copy_from_slice(self.slice(N)?);
         Ok(array)
     }
 
-    fn u8(&mut self) -> Result<u8, Problem> {
+    fn u8(&mut self) -> Result<u8> {
         Ok(self.array::<1>()?[0])
     }
 
     /// A length of 4 or 8 bytes.
-    fn length(&mut self, n: usize) -> Result<usize, Problem> {
+    fn length(&mut self, n: usize) -> Result<usize> {
         let mut wide = [0; 8];
         wide[..n].copy_from_slice(self.slice(n)?);
-        usize::try_from(u64::from_le_bytes(wide)).map_err(|_| damaged(self.at, "it ends too early"))
+        Ok(usize::try_from(u64::from_le_bytes(wide))
+            .map_err(|_| damaged(self.at, "it ends too early"))?)
     }
 
-    fn bytes_of(&mut self, n: usize) -> Result<(), Problem> {
+    fn bytes_of(&mut self, n: usize) -> Result<()> {
         let start = self.at;
         self.skip(n)?;
         self.push(Node::Text(start, n));
         Ok(())
     }
 
-    fn line(&mut self) -> Result<&'a str, Problem> {
+    fn line(&mut self) -> Result<&'a str> {
         let rest = &self.bytes[self.at..];
         let end = rest.iter().position(|&b| b == b'\n');
         let end = end.ok_or_else(|| damaged(self.at, "it ends too early"))?;
         self.at += end + 1;
-        std::str::from_utf8(&rest[..end]).map_err(|_| damaged(self.at, "not text"))
+        Ok(std::str::from_utf8(&rest[..end]).map_err(|_| damaged(self.at, "not text"))?)
     }
 
-    fn number_line(&mut self) -> Result<u64, Problem> {
+    fn number_line(&mut self) -> Result<u64> {
         let line = self.line()?;
-        line.parse().map_err(|_| damaged(self.at, "not a number"))
+        Ok(line.parse().map_err(|_| damaged(self.at, "not a number"))?)
     }
 
-    fn whole(&self, line: &str) -> Result<Node, Problem> {
+    fn whole(&self, line: &str) -> Result<Node> {
         if let Ok(value) = line.parse() {
             return Ok(Node::Int(value));
         }
         // Whole numbers beyond 64 bits.
         match line.parse() {
             Ok(value) if line.len() < 400 => Ok(Node::Float(value)),
-            _ => Err(damaged(self.at, "not a number")),
+            _ => damaged(self.at, "not a number").fail(),
         }
     }
 
-    fn long(&mut self, n: usize) -> Result<(), Problem> {
+    fn long(&mut self, n: usize) -> Result<()> {
         let digits = self.slice(n)?;
         let node = if n <= 8 {
             let sign = digits.last().is_some_and(|b| b & 0x80 != 0);

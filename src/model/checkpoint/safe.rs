@@ -1,19 +1,18 @@
 //! safetensors, with the ages in config.json beside the file.
 
 use super::{Checkpoint, Dtype, Entry, Numbers, Source, Storages};
-use crate::{Problem, problem};
+use crate::{Problem, Result, problem};
 use safetensors::SafeTensors;
 use std::io::Read;
 
 struct Whole(Vec<u8>);
 
 impl Storages for Whole {
-    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>, Problem> {
+    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>> {
         let start: Option<usize> = key.parse().ok();
         let found = start.and_then(|start| self.0.get(start..start.checked_add(bytes)?));
-        found
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| damaged("a tensor ends too early"))
+        let found = found.ok_or_else(|| damaged("a tensor ends too early"))?;
+        Ok(found.to_vec())
     }
 }
 
@@ -23,11 +22,7 @@ fn damaged(error: impl std::fmt::Display) -> Problem {
 }
 
 /// Opens a file.
-pub(super) fn open(
-    source: Box<dyn Source>,
-    len: u64,
-    config: Option<&str>,
-) -> Result<Checkpoint, Problem> {
+pub(super) fn open(source: Box<dyn Source>, len: u64, config: Option<&str>) -> Result<Checkpoint> {
     let mut bytes = Vec::new();
     source.take(len).read_to_end(&mut bytes).map_err(damaged)?;
     let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
@@ -46,10 +41,9 @@ pub(super) fn open(
             D::U8 => Dtype::U8,
             D::BOOL => Dtype::Bool,
             other => {
-                return Err(
-                    problem(format!("the tensor {name} has the element type {other:?}"))
-                        .hint("save it as F32, F16 or BF16"),
-                );
+                return problem(format!("the tensor {name} has the element type {other:?}"))
+                    .hint("save it as F32, F16 or BF16")
+                    .fail();
             }
         };
         let mut stride = vec![1usize; info.shape.len()];
@@ -83,7 +77,7 @@ pub(super) fn open(
 }
 
 /// The numbers of config.json.
-fn numbers(config: &str) -> Result<Numbers, Problem> {
+fn numbers(config: &str) -> Result<Numbers> {
     let value: serde_json::Value = serde_json::from_str(config).map_err(|e| {
         problem(format!("config.json beside the checkpoint is no JSON: {e}"))
             .hint("fetch it again, or move it away and give --ages")

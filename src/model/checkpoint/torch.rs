@@ -4,7 +4,7 @@ use super::{
     Checkpoint, Entry, Source, Storages,
     pickle::{Id, LONGEST, Node, Pickle, Tensor},
 };
-use crate::{Problem, problem};
+use crate::{Problem, Result, problem};
 use std::{
     collections::HashMap,
     io::{self, Read, SeekFrom},
@@ -36,18 +36,18 @@ struct Archive {
 
 impl Archive {
     /// An entry of at most `most` bytes.
-    fn entry(&mut self, name: &str, most: u64) -> Result<Vec<u8>, Problem> {
+    fn entry(&mut self, name: &str, most: u64) -> Result<Vec<u8>> {
         let name = format!("{}{name}", self.root);
         let entry = self
             .zip
             .by_name(&name)
             .map_err(|e| damaged(format!("{name}: {e}")))?;
         if entry.compression() != CompressionMethod::Stored {
-            return Err(problem(format!("{name} in the checkpoint is compressed"))
-                .hint("torch.save never compresses; unpack the archive and pack it without compression (zip -0)"));
+            return problem(format!("{name} in the checkpoint is compressed"))
+                .hint("torch.save never compresses; unpack the archive and pack it without compression (zip -0)").fail();
         }
         if entry.size() > most {
-            return Err(damaged(format!("{name} claims {} bytes", entry.size())));
+            return damaged(format!("{name} claims {} bytes", entry.size())).fail();
         }
         let mut bytes = Vec::new();
         entry
@@ -59,39 +59,41 @@ impl Archive {
 }
 
 impl Storages for Archive {
-    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>, Problem> {
+    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>> {
         let read = self.entry(&format!("data/{key}"), bytes as u64)?;
         if read.len() != bytes {
-            return Err(damaged(format!(
+            return damaged(format!(
                 "storage {key} has {} bytes instead of {bytes}",
                 read.len()
-            )));
+            ))
+            .fail();
         }
         Ok(read)
     }
 }
 
 /// Opens a zip archive.
-pub(super) fn zip(source: Box<dyn Source>, len: u64) -> Result<Checkpoint, Problem> {
+pub(super) fn zip(source: Box<dyn Source>, len: u64) -> Result<Checkpoint> {
     let zip = ZipArchive::new(source).map_err(damaged)?;
     let names: Vec<String> = zip.file_names().map(str::to_owned).collect();
     let Some(root) = names.iter().find_map(|n| n.strip_suffix("data.pkl")) else {
-        return Err(
-            problem("is a zip archive, but no checkpoint: it holds no data.pkl")
-                .hint("give the file that torch.save wrote"),
-        );
+        return problem("is a zip archive, but no checkpoint: it holds no data.pkl")
+            .hint("give the file that torch.save wrote")
+            .fail();
     };
     if names.contains(&format!("{root}constants.pkl")) {
-        return Err(problem("is a TorchScript program, not a checkpoint")
-            .hint("give the file with the weights (torch.save of the state_dict)"));
+        return problem("is a TorchScript program, not a checkpoint")
+            .hint("give the file with the weights (torch.save of the state_dict)")
+            .fail();
     }
     let mut archive = Archive {
         zip,
         root: root.to_owned(),
     };
     if names.contains(&format!("{root}byteorder")) && archive.entry("byteorder", 64)? != b"little" {
-        return Err(problem("was saved on a big-endian machine")
-            .hint("load and save it once on an ordinary one"));
+        return problem("was saved on a big-endian machine")
+            .hint("load and save it once on an ordinary one")
+            .fail();
     }
     let bytes = archive.entry("data.pkl", len.min(LONGEST as u64))?;
     let pickle = Pickle::read(&bytes)?;
@@ -108,7 +110,7 @@ struct Old {
 }
 
 impl Storages for Old {
-    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>, Problem> {
+    fn read(&mut self, key: &str, bytes: usize) -> Result<Vec<u8>> {
         let place = self.places.get(key).copied();
         let place = place.ok_or_else(|| damaged(format!("storage {key} is missing")))?;
         let mut read = Vec::new();
@@ -122,14 +124,14 @@ impl Storages for Old {
         };
         go().map_err(damaged)?;
         if read.len() != bytes {
-            return Err(damaged(format!("storage {key} ends too early")));
+            return damaged(format!("storage {key} ends too early")).fail();
         }
         Ok(read)
     }
 }
 
 /// Opens an old file: magic number, protocol, facts about the machine, the value, the keys of the storages, the storages.
-pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, Problem> {
+pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint> {
     let mut start = Vec::new();
     let most = len.min(LONGEST as u64);
     source
@@ -138,7 +140,7 @@ pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, P
         .read_to_end(&mut start)
         .map_err(damaged)?;
     let mut at = 2 + MAGIC.len();
-    let mut next = || -> Result<Pickle<'_>, Problem> {
+    let mut next = || -> Result<Pickle<'_>> {
         let pickle = Pickle::read(&start[at..])?;
         at += pickle.len;
         Ok(pickle)
@@ -146,8 +148,9 @@ pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, P
     let (_protocol, machine, value, keys) = (next()?, next()?, next()?, next()?);
     let little = machine.get(machine.root, "little_endian");
     if little.is_some_and(|id| *machine.node(id) == Node::Bool(false)) {
-        return Err(problem("was saved on a big-endian machine")
-            .hint("load and save it once on an ordinary one"));
+        return problem("was saved on a big-endian machine")
+            .hint("load and save it once on an ordinary one")
+            .fail();
     }
     let mut sizes = HashMap::new();
     for storage in value.storages() {
@@ -169,7 +172,7 @@ pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, P
         source.seek(SeekFrom::Start(place)).map_err(damaged)?;
         source.read_exact(&mut count).map_err(damaged)?;
         let Some((dtype, bytes)) = sizes.get(key) else {
-            return Err(damaged(format!("nothing says what storage {key} holds")));
+            return damaged(format!("nothing says what storage {key} holds")).fail();
         };
         let there = u64::from_le_bytes(count).checked_mul(dtype.size() as u64);
         let end = there.and_then(|n| n.checked_add(place + 8));
@@ -178,7 +181,7 @@ pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, P
                 places.insert(key.to_owned(), place + 8);
                 place = end;
             }
-            _ => return Err(damaged(format!("storage {key} ends too early"))),
+            _ => return damaged(format!("storage {key} ends too early")).fail(),
         }
     }
     drop(keys);
@@ -190,7 +193,7 @@ pub(super) fn old(mut source: Box<dyn Source>, len: u64) -> Result<Checkpoint, P
 }
 
 /// Takes tensors and numbers out of the value that was saved.
-fn fill(mut checkpoint: Checkpoint, pickle: &Pickle<'_>) -> Result<Checkpoint, Problem> {
+fn fill(mut checkpoint: Checkpoint, pickle: &Pickle<'_>) -> Result<Checkpoint> {
     let root = pickle.root;
     let present: Vec<(&str, Id)> = HOMES
         .iter()
@@ -205,8 +208,8 @@ fn fill(mut checkpoint: Checkpoint, pickle: &Pickle<'_>) -> Result<Checkpoint, P
         }
         None if holds_tensors(pickle, root) => root,
         None => {
-            return Err(problem("the file holds no weights: neither state_dict nor anything like it")
-                .hint("give a checkpoint with its tensors under state_dict, model, state_dict_ema or model_ema"));
+            return problem("the file holds no weights: neither state_dict nor anything like it")
+                .hint("give a checkpoint with its tensors under state_dict, model, state_dict_ema or model_ema").fail();
         }
     };
     for &(key, value) in pickle.entries(home) {
@@ -215,7 +218,7 @@ fn fill(mut checkpoint: Checkpoint, pickle: &Pickle<'_>) -> Result<Checkpoint, P
             checkpoint.add(name, entry)?;
         }
     }
-    let mut number = |key: &str| -> Result<Option<f64>, Problem> {
+    let mut number = |key: &str| -> Result<Option<f64>> {
         let Some(id) = pickle.get(root, key) else {
             return Ok(None);
         };
@@ -244,7 +247,7 @@ fn holds_tensors(pickle: &Pickle<'_>, id: Id) -> bool {
     values.any(|&(_, v)| matches!(pickle.node(v), Node::Tensor(_)))
 }
 
-fn entry(pickle: &Pickle<'_>, tensor: &Tensor) -> Result<Entry, Problem> {
+fn entry(pickle: &Pickle<'_>, tensor: &Tensor) -> Result<Entry> {
     let storage = &tensor.storage;
     let key = pickle
         .text(storage.key)

@@ -71,7 +71,7 @@ pub fn head(path: &Path) -> Result<ModelHead> {
 ///
 /// # Errors
 /// Bytes that are no ONNX model.
-pub fn head_of(bytes: &[u8]) -> Result<ModelHead, Problem> {
+pub fn head_of(bytes: &[u8]) -> Result<ModelHead> {
     let no_model = || {
         problem("is no ONNX model").hint(
             "checkpoints (.pth, .pth.tar, .safetensors) become one by `veche model import CHECKPOINT --out model.onnx`",
@@ -80,6 +80,6 @@ pub fn head_of(bytes: &[u8]) -> Result<ModelHead, Problem> {
     let head = ModelHead::decode(bytes).map_err(|_| no_model())?;
     match &head.graph {
         Some(graph) if !graph.input.is_empty() && !graph.output.is_empty() => Ok(head),
-        _ => Err(no_model()),
+        _ => no_model().fail(),
     }
 }

@@ -610,3 +610,7 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     let sum: f32 = exps.iter().sum();
     exps.into_iter().map(|e| e / sum).collect()
 }
+
+#[cfg(test)]
+#[path = "description_tests.rs"]
+mod tests;

@@ -367,3 +367,98 @@ fn listed(names: &[String]) -> String {
         format!("{shown} and {more} more")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiny() -> Variant {
+        Variant {
+            size: 96,
+            two_inputs: true,
+            stem: 16,
+            layers: vec![1, 1, 2, 1],
+            narrow: 24,
+            wide: 48,
+            narrow_heads: 2,
+            wide_heads: 4,
+            narrow_hidden: 72,
+            wide_hidden: 144,
+            class_blocks: 2,
+            outputs: 3,
+        }
+    }
+
+    #[test]
+    fn a_variant_is_found_from_the_shapes_that_it_needs() {
+        let d4 = Variant {
+            layers: vec![8, 8, 16, 4],
+            narrow: 384,
+            wide: 768,
+            narrow_heads: 12,
+            wide_heads: 16,
+            narrow_hidden: 3 * 384,
+            wide_hidden: 3 * 768,
+            ..tiny()
+        };
+        for (variant, name) in [
+            (tiny(), "mivolo_scaled_96_face_body"),
+            (
+                Variant {
+                    two_inputs: false,
+                    outputs: 1,
+                    ..tiny()
+                },
+                "volo_scaled_96_face_age_only",
+            ),
+            (d4, "mivolo_d4_96_face_body"),
+        ] {
+            let shapes = variant.expected();
+            let found = Variant::infer(&shapes).unwrap();
+            assert_eq!(found, variant);
+            assert_eq!(found.name(), name);
+            assert!(found.check(&shapes).is_ok());
+        }
+    }
+
+    #[test]
+    fn missing_left_over_and_misshapen_tensors_are_named_and_counters_are_not() {
+        let mut shapes = tiny().expected();
+        shapes.remove("network.2.0.norm1.weight");
+        shapes.insert("network.3.1.mlp.fc1.bias".into(), vec![3]);
+        shapes.insert("extra".into(), vec![3]);
+        shapes.insert("network.4.999999999999.x".into(), vec![3]);
+        shapes.insert("patch_embed.conv1.1.num_batches_tracked".into(), vec![]);
+        let text = Variant::infer(&shapes)
+            .unwrap()
+            .check(&shapes)
+            .unwrap_err()
+            .to_string();
+        for words in [
+            "1 missing: network.2.0.norm1.weight",
+            "1 misshapen: network.3.1.mlp.fc1.bias is [3] instead of [144]",
+            "2 left over: extra, network.4.999999999999.x",
+        ] {
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn absurd_shapes_are_refused() {
+        for (name, shape) in [
+            ("pos_embed", vec![1, 5000, 5000, 48]),
+            ("pos_embed", vec![1, 6, 7, 48]),
+            ("pos_embed", vec![usize::MAX; 4]),
+            ("head.weight", vec![7, 48]),
+            ("head.weight", vec![0, 48]),
+            ("network.0.0.attn.attn.weight", vec![80, 24]),
+            ("network.0.0.attn.attn.weight", vec![0, 24]),
+            ("patch_embed.conv1.0.weight", vec![16]),
+        ] {
+            let mut shapes = tiny().expected();
+            shapes.insert(name.to_owned(), shape.clone());
+            assert!(Variant::infer(&shapes).is_err(), "{name} {shape:?}");
+        }
+        assert!(Variant::infer(&Shapes::new()).is_err());
+    }
+}

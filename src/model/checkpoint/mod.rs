@@ -285,3 +285,6 @@ fn number(dtype: Dtype, bytes: &[u8]) -> f32 {
         Dtype::U8 | Dtype::Bool => f32::from(value as u8),
     }
 }
+
+#[cfg(test)]
+mod tests;

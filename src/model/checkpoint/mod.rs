@@ -93,7 +93,11 @@ impl Checkpoint {
                 .fail();
         }
         let beside = path.with_file_name("config.json");
-        let config = fs::read_to_string(&beside).ok();
+        // A neighbour of this name that is larger is something else.
+        let config = match fs::metadata(&beside) {
+            Ok(facts) if facts.len() <= 1 << 20 => fs::read_to_string(&beside).ok(),
+            _ => None,
+        };
         Self::read(Box::new(file), config.as_deref()).map_err(|p| {
             if p.file.is_some() {
                 p

@@ -46,6 +46,9 @@ pub enum Command {
     Ban(cmd::ban::Args),
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
+    /// Age networks: import checkpoints, look at a model, run it
+    #[command(subcommand)]
+    Model(cmd::model::Command),
     Report(cmd::report::Args),
     /// Measure veche on this machine
     #[command(subcommand)]
@@ -66,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Ban(args) => cmd::ban::run(args),
         Command::Aggregate(args) => cmd::aggregate::run(args),
         Command::Methods(args) => cmd::methods::run(args),
+        Command::Model(command) => cmd::model::run(command),
         Command::Report(args) => cmd::report::run(args),
         Command::Bench(command) => cmd::bench::run(command),
         Command::Completions(args) => cmd::man::completions(args),

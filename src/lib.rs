@@ -10,6 +10,7 @@ pub mod cmd;
 pub mod config;
 pub mod files;
 pub mod labels;
+pub mod model;
 pub mod pictures;
 pub mod pool;
 pub mod problem;

@@ -17,4 +17,5 @@ mod demo;
 mod formats;
 mod heights;
 mod kill;
+mod network;
 mod pool;

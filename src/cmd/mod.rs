@@ -9,6 +9,7 @@ pub mod init;
 pub mod input;
 pub mod man;
 pub mod methods;
+pub mod model;
 pub mod pool;
 pub mod report;
 pub mod score;

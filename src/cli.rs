@@ -48,6 +48,9 @@ pub enum Command {
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
     Curves(Box<cmd::curves::Args>),
+    /// Age networks: import checkpoints, look at a model, run it
+    #[command(subcommand)]
+    Model(cmd::model::Command),
     Report(cmd::report::Args),
     /// A balanced benchmark: choose, freeze, check, export, rank models on it
     #[command(subcommand)]
@@ -73,6 +76,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Aggregate(args) => cmd::aggregate::run(args),
         Command::Methods(args) => cmd::methods::run(args),
         Command::Curves(args) => cmd::curves::run(args),
+        Command::Model(command) => cmd::model::run(command),
         Command::Report(args) => cmd::report::run(args),
         Command::Benchmark(command) => cmd::benchmark::run(command),
         Command::Bench(command) => cmd::bench::run(command),

@@ -13,6 +13,7 @@ pub mod curves;
 pub mod files;
 mod judging;
 pub mod labels;
+pub mod model;
 pub mod pictures;
 pub mod pool;
 pub mod problem;

@@ -20,4 +20,5 @@ mod formats;
 mod heights;
 mod kill;
 mod plan;
+mod network;
 mod pool;

@@ -12,6 +12,7 @@ pub mod input;
 pub mod man;
 pub mod methods;
 pub mod plan;
+pub mod model;
 pub mod pool;
 pub mod report;
 pub mod score;

@@ -186,6 +186,9 @@ def worker(rank, args):
         epoch, step, spent = state["epoch"], state["step"], state["spent"]
         if rank == 0:
             print(f"resumed after epoch {epoch}, {spent / 60:.1f} minutes spent", flush=True)
+    if (args.minutes and spent >= args.minutes * 60) or (args.epochs and epoch >= args.epochs):
+        print("this training has ended", flush=True)
+        return
     began, rate = time.time() - spent, args.batch // args.workers
 
     def progress():

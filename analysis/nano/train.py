@@ -1,7 +1,7 @@
 """Trains MiVOLO-nano on the arrays that data.py wrote. See README.md for the whole recipe.
 
-Stage `face` trains a face-only network; stage `both` starts from it, freezes its stem and adds the body. One process per core, gradients averaged:
-on a busy machine that loses far less than threads that wait for each other inside every operation.
+Stage `face` trains a face-only network; stage `both` starts from it, freezes its stem and adds the body. One process per core, gradients averaged,
+so that on a busy machine they wait for each other once a step and not inside every operation.
 """
 import argparse
 import copy

@@ -2,12 +2,11 @@
 
 pub mod atomic;
 mod columns;
-mod delimited;
+pub(crate) mod delimited;
 mod encoding;
 pub mod items;
 pub mod mapping;
 pub mod names;
-pub mod numbers;
 mod parquet;
 mod rows;
 pub mod skipped;
@@ -22,7 +21,6 @@ pub mod votes_write;
 pub use atomic::{replace_dir_atomically, write_atomically};
 pub use mapping::VoteMapping;
 pub use names::Names;
-pub use numbers::{NumberColumns, read_numbers};
 pub(crate) use parquet::write as write_columns;
 pub use skipped::Skipped;
 pub use table::{Row, Table};

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use super::calibration::Calibration;
 use super::engine::Engine;
-use super::formula::{Crowd, Formula, Scratch};
+use super::ballot::Point;
+use super::formula::{Crowd, Formula, Scratch, View};
 use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;
 use super::model::Choice;
@@ -20,7 +21,11 @@ use crate::interval::normal_quantile;
 const ITEMS_PER_PIECE: usize = 4096;
 
 /// The formula of a method that has nothing to choose or to learn.
-fn formula(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Option<Formula> {
+pub(super) fn formula(
+    method: NumberMethod,
+    settings: &NumberSettings,
+    noise: &Noise,
+) -> Option<Formula> {
     Some(match method {
         NumberMethod::Mean => Formula::Mean,
         NumberMethod::Median => Formula::Median,
@@ -104,23 +109,7 @@ pub(super) fn estimate(
             for (i, estimate) in estimates.iter_mut().enumerate() {
                 let item = piece * ITEMS_PER_PIECE + i;
                 *estimate = engine.view(item, scratch, |view, buffers| {
-                    let point = model.point(view, buffers);
-                    let se = view.noise.standard_error(point.variance, point.unbiased);
-                    let (low, high) = view.ballot.range();
-                    let value = if point.outside {
-                        point.value
-                    } else {
-                        // Rounding may carry a mean of equal votes past them.
-                        point.value.clamp(low, high)
-                    };
-                    NumberEstimate {
-                        value,
-                        se,
-                        low: se.map(|se| value - quantile * se),
-                        high: se.map(|se| value + quantile * se),
-                        votes: view.ballot.values.len() as u32,
-                        effective_votes: point.effective_votes,
-                    }
+                    estimate_of(view, &model.point(view, buffers), quantile)
                 });
             }
         });
@@ -139,6 +128,26 @@ pub(super) fn estimate(
             model.chosen()
         },
         calibration: calibration.factor(),
+    }
+}
+
+/// An item's estimate with its uncalibrated standard error, and half the width of its normal interval at this quantile.
+pub(super) fn estimate_of(view: &View<'_>, point: &Point, quantile: f64) -> NumberEstimate {
+    let se = view.noise.standard_error(point.variance, point.unbiased);
+    let value = if point.outside {
+        point.value
+    } else {
+        // Rounding may carry a mean of equal votes past them.
+        let (low, high) = view.ballot.range();
+        point.value.clamp(low, high)
+    };
+    NumberEstimate {
+        value,
+        se,
+        low: se.map(|se| value - quantile * se),
+        high: se.map(|se| value + quantile * se),
+        votes: view.ballot.values.len() as u32,
+        effective_votes: point.effective_votes,
     }
 }
 

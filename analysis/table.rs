@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn tables_interleaved_are_the_table_they_were_cut_from() {
-        let votes: Vec<(u32, u32, f64)> = (0..50u32).map(|i| (i * i % 11, i % 7, i.into())).collect();
+        let votes: Vec<(u32, u32, f64)> =
+            (0..50u32).map(|i| (i * i % 11, i % 7, i.into())).collect();
         let whole = Table::of_rows(11, 7, &votes).unwrap();
         let part = |p: u32| {
             let mine = votes.iter().filter(|v| v.0 % 4 == p);

@@ -149,7 +149,10 @@ impl Prepared {
         let prepared = || {
             Some([
                 ids::hashes(&batch.items)?,
-                batch.annotators.as_ref().map_or(Some(Vec::new()), ids::hashes)?,
+                batch
+                    .annotators
+                    .as_ref()
+                    .map_or(Some(Vec::new()), ids::hashes)?,
                 labels(Some(&batch.answers))?,
                 labels(batch.truths.as_ref())?,
             ])
@@ -221,12 +224,7 @@ impl<T: Value> Sink<T> {
         all.votes += new as u64;
         self.kept += new;
         if let Some(truths) = &batch.truths {
-            T::take(
-                truths,
-                &prepared.truths,
-                &mut all.labels,
-                &mut self.truths,
-            );
+            T::take(truths, &prepared.truths, &mut all.labels, &mut self.truths);
             self.learn(source, batch)?;
         }
         if self.kept > self.most {
@@ -372,7 +370,10 @@ fn in_order<S: Send>(
     drain(&mut locked(&line.sink));
     match problem.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => Ok(line.sink.into_inner().unwrap_or_else(PoisonError::into_inner)),
+        None => Ok(line
+            .sink
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)),
     }
 }
 

@@ -207,12 +207,18 @@ mod tests {
 
     #[test]
     fn any_numbers_keep_their_places() {
-        let numbers: Vec<i64> = (0..5000i64).map(|i| (i * 7919 * (1 + i % 3 * 100_000)) % (1 << 33)).collect();
+        let numbers: Vec<i64> = (0..5000i64)
+            .map(|i| (i * 7919 * (1 + i % 3 * 100_000)) % (1 << 33))
+            .collect();
         let mut ids = Ids::default();
         let (mut once, mut again) = (Vec::new(), Vec::new());
         ids.all(&Keys::Numbers(numbers.clone()), &[], &mut once);
         ids.all(&Keys::Numbers(numbers.clone()), &[], &mut again);
         assert_eq!(once, again);
-        assert!(once.iter().zip(&numbers).all(|(&i, n)| ids.name(i as usize) == n.to_string()));
+        assert!(
+            once.iter()
+                .zip(&numbers)
+                .all(|(&i, n)| ids.name(i as usize) == n.to_string())
+        );
     }
 }

@@ -220,7 +220,11 @@ fn choices(request: &Request, sources: &[Source], truths: Option<&Source>) -> Re
     let names: Vec<String> = (0..all.labels.len()).map(|i| all.labels.name(i)).collect();
     let (labels, places) = crate::table_questions::ordered(names);
     let votes = votes.mapped(|label| places[label as usize]);
-    let truth: Vec<Option<u32>> = all.truth.iter().map(|t| t.map(|t| places[t as usize])).collect();
+    let truth: Vec<Option<u32>> = all
+        .truth
+        .iter()
+        .map(|t| t.map(|t| places[t as usize]))
+        .collect();
     let result = estimate_choices(method, &votes, &truth, labels.len(), &settings)?;
     drop(votes);
     let of = |item: usize| result.estimates[item];

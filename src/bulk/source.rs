@@ -448,14 +448,6 @@ impl Source {
         }
     }
 
-    /// Name of the column with the answer.
-    pub(super) fn answer_column(&self) -> &str {
-        match self {
-            Self::Parquet(source) => &source.names[source.plan.answer],
-            Self::Text(source) => source.answer_column(),
-        }
-    }
-
     /// A batch, by its number.
     pub(super) fn read(&self, index: usize) -> Result<Batch> {
         match self {

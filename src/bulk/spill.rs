@@ -70,7 +70,9 @@ impl Spill {
                 .map_err(|e| failed(&e))?;
             let (rows, _) = bytes.as_chunks::<SIZE>();
             votes.extend(rows.iter().map(|row| {
-                let word = |at: usize| u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
+                let word = |at: usize| {
+                    u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]])
+                };
                 let mut value = [0; 8];
                 value.copy_from_slice(&row[8..]);
                 (word(0), word(4), T::of_bytes(value))
@@ -87,7 +89,11 @@ mod tests {
     #[test]
     fn votes_come_back_as_they_were_part_by_part() {
         let mut spill = Spill::new(2).unwrap();
-        let votes = |k: u32| (0..k).map(|i| (i, i * 7, f64::from(i) / 3.0)).collect::<Vec<_>>();
+        let votes = |k: u32| {
+            (0..k)
+                .map(|i| (i, i * 7, f64::from(i) / 3.0))
+                .collect::<Vec<_>>()
+        };
         for k in [3, 0, 1000] {
             spill.add(1, &mut votes(k)).unwrap();
         }

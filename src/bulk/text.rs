@@ -51,7 +51,11 @@ impl TextSource {
         }
         let mut head = vec![0; HEADER.min(meta.len() as usize)];
         file.read_exact_at(&mut head, 0).map_err(fail)?;
-        let skip = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let skip = if head.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
         let Some(end) = memchr::memchr(b'\n', &head) else {
             return Ok(None);
         };
@@ -100,7 +104,11 @@ impl TextSource {
             ScaleHint::Number => Scale::Numbers,
             ScaleHint::Choice => Scale::Labels,
             ScaleHint::Auto => {
-                let thousand = words.codes.iter().filter(|&&code| code != NO_WORD).take(1000);
+                let thousand = words
+                    .codes
+                    .iter()
+                    .filter(|&&code| code != NO_WORD)
+                    .take(1000);
                 let (mut numbers, mut all) = (0, 0);
                 for &code in thousand {
                     let text = String::from_utf8_lossy(words.get(code as usize));
@@ -136,10 +144,6 @@ impl TextSource {
 
     pub(super) fn count(&self) -> usize {
         (self.length - self.start).div_ceil(BATCH) as usize
-    }
-
-    pub(super) fn answer_column(&self) -> &str {
-        &self.names[self.plan.answer]
     }
 
     pub(super) fn read(&self, index: usize) -> Result<Batch> {
@@ -354,7 +358,10 @@ pub(super) fn canonical(text: &[u8]) -> Option<i64> {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
+    if digits.is_empty()
+        || digits.len() > 18
+        || (digits[0] == b'0' && (digits.len() > 1 || negative))
+    {
         return None;
     }
     let mut number = 0i64;
@@ -456,7 +463,16 @@ mod tests {
         for (text, number) in [("0", Some(0)), ("-12", Some(-12)), ("907", Some(907))] {
             assert_eq!(canonical(text.as_bytes()), number);
         }
-        for text in ["", "-", "-0", "07", "+7", "7.0", "1e3", "1234567890123456789"] {
+        for text in [
+            "",
+            "-",
+            "-0",
+            "07",
+            "+7",
+            "7.0",
+            "1e3",
+            "1234567890123456789",
+        ] {
             assert_eq!(canonical(text.as_bytes()), None, "{text}");
         }
     }

@@ -62,7 +62,9 @@ pub(super) fn write(path: &Path, items: &Ids, n: usize, labelled: &Labelled<'_>)
 
 fn parquet(path: &Path, items: &Ids, n: usize, labelled: &Labelled<'_>) -> Result<()> {
     let failed = |e: polars::prelude::PolarsError| match e {
-        polars::prelude::PolarsError::IO { error, .. } => io::Error::new(error.kind(), error.to_string()),
+        polars::prelude::PolarsError::IO { error, .. } => {
+            io::Error::new(error.kind(), error.to_string())
+        }
         other => io::Error::other(other),
     };
     write_atomically(path, |file| {
@@ -110,8 +112,10 @@ fn group(
             column("high", |e| e.high);
             let votes: Vec<u32> = all.iter().map(|e| e.map_or(0, |e| e.votes)).collect();
             columns.push(Column::new("votes".into(), votes));
-            let effective: Vec<Option<f64>> =
-                all.iter().map(|e| Some(e.as_ref()?.effective_votes)).collect();
+            let effective: Vec<Option<f64>> = all
+                .iter()
+                .map(|e| Some(e.as_ref()?.effective_votes))
+                .collect();
             columns.push(Column::new("effective_votes".into(), effective));
         }
         Labelled::Choices(of, labels) => {
@@ -138,9 +142,15 @@ fn text(path: &Path, items: &Ids, n: usize, labelled: &Labelled<'_>, separator: 
             .delimiter(separator)
             .from_writer(file);
         let header: &[&str] = match labelled {
-            Labelled::Numbers(_) => {
-                &["item", "estimate", "se", "low", "high", "votes", "effective_votes"]
-            }
+            Labelled::Numbers(_) => &[
+                "item",
+                "estimate",
+                "se",
+                "low",
+                "high",
+                "votes",
+                "effective_votes",
+            ],
             Labelled::Choices(..) => &["item", "label", "confidence", "votes"],
         };
         csv.write_record(header)?;

@@ -136,7 +136,10 @@ impl VotesArgs {
     /// `*` in the last part of the path, sorted by name. `None` for a campaign.
     pub fn tables(&self) -> Result<Option<Vec<PathBuf>>> {
         let path = &self.votes;
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
         let (dir, pattern) = if path.is_dir() {
             if path.join(crate::config::FILE).exists() {
                 return Ok(None);
@@ -152,7 +155,10 @@ impl VotesArgs {
         let mut tables = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(fail)? {
             let file = entry.map_err(fail)?.path();
-            let name = file.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            let name = file
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
             let wanted = match pattern {
                 Some(pattern) => matches(pattern, name),
                 None => ["parquet", "csv", "tsv"]

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::ballot::Point;
 use super::calibration::Calibration;
 use super::engine::Engine;
-use super::ballot::Point;
 use super::formula::{Crowd, Formula, Scratch, View};
 use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;

@@ -227,7 +227,11 @@ impl NumberMethod {
                         let of = own.map_or(fresh, |own| calibration.stretch(Some(own)));
                         let se = part.se[item];
                         let calibrated = se * of.factor;
-                        part.se[item] = if calibrated > 0.0 { calibrated } else { f64::NAN };
+                        part.se[item] = if calibrated > 0.0 {
+                            calibrated
+                        } else {
+                            f64::NAN
+                        };
                         part.half[item] = se * of.half;
                     }
                 });
@@ -369,7 +373,13 @@ mod tests {
         let one_vote_each: Vec<_> = (0..40).map(|i| (i, i, f64::from(20 + i % 7))).collect();
         let all_equal: Vec<_> = (0..120).map(|i| (i % 40, i / 40, 30.0)).collect();
         let one_item: Vec<_> = (0..40).map(|i| (0, i, f64::from(i))).collect();
-        for votes in [one_annotator, one_vote_each, all_equal, one_item, Vec::new()] {
+        for votes in [
+            one_annotator,
+            one_vote_each,
+            all_equal,
+            one_item,
+            Vec::new(),
+        ] {
             for known in [truth.clone(), vec![None; 40]] {
                 same_as_whole(&votes, &known, 40, 3);
             }

@@ -6,6 +6,7 @@
 
 pub mod assemble;
 pub mod benchmark;
+pub mod bulk;
 pub mod cli;
 pub mod cmd;
 pub mod config;

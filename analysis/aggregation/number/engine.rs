@@ -14,8 +14,11 @@ pub(super) struct Engine<'a> {
     pub(super) evidence: Evidence,
     pub(super) crowd: Arc<Crowd>,
     skills: Vec<Skill>,
+    pub(super) evidence: Arc<Evidence>,
+    pub(super) crowd: Arc<Crowd>,
+    skills: Arc<[Skill]>,
     /// Empty unless a formula asks for it.
-    standings: Vec<Standing>,
+    standings: Arc<[Standing]>,
     with_standings: bool,
 }
 
@@ -55,7 +58,24 @@ impl<'a> Engine<'a> {
             evidence,
             skills,
             standings,
+            crowd: Arc::new(Crowd::of(votes, evidence.within, formulas)),
+            evidence: Arc::new(evidence),
+            skills: skills.into(),
+            standings: standings.into(),
             with_standings,
+        }
+    }
+
+    /// The same evidence and fits before other votes: those of one part of the items.
+    pub(super) fn on<'b>(&self, votes: &'b NumberVotes, truth: &'b [Option<f64>]) -> Engine<'b> {
+        Engine {
+            votes,
+            truth,
+            evidence: Arc::clone(&self.evidence),
+            crowd: Arc::clone(&self.crowd),
+            skills: Arc::clone(&self.skills),
+            standings: Arc::clone(&self.standings),
+            with_standings: self.with_standings,
         }
     }
 

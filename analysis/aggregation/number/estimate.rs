@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 use std::sync::Arc;
 
+use super::ballot::Point;
 use super::calibration::Calibration;
 use super::engine::Engine;
-use super::formula::{Crowd, Formula, Scratch};
+use super::formula::{Crowd, Formula, Scratch, View};
 use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;
 use super::model::Choice;
@@ -21,7 +22,11 @@ use crate::interval::normal_quantile;
 const ITEMS_PER_PIECE: usize = 4096;
 
 /// The formula of a method that has nothing to choose or to learn.
-fn formula(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Option<Formula> {
+pub(super) fn formula(
+    method: NumberMethod,
+    settings: &NumberSettings,
+    noise: &Noise,
+) -> Option<Formula> {
     Some(match method {
         NumberMethod::Mean => Formula::Mean,
         NumberMethod::Median => Formula::Median,
@@ -128,23 +133,7 @@ pub(super) fn estimate(
             for (i, estimate) in estimates.iter_mut().enumerate() {
                 let item = piece * ITEMS_PER_PIECE + i;
                 *estimate = engine.view(item, scratch, |view, buffers| {
-                    let point = model.point(view, buffers);
-                    let se = view.noise.standard_error(point.variance, point.unbiased);
-                    let (low, high) = view.ballot.range();
-                    let value = if point.outside {
-                        point.value
-                    } else {
-                        // Rounding may carry a mean of equal votes past them.
-                        point.value.clamp(low, high)
-                    };
-                    NumberEstimate {
-                        value,
-                        se,
-                        low: se.map(|se| value - quantile * se),
-                        high: se.map(|se| value + quantile * se),
-                        votes: view.ballot.values.len() as u32,
-                        effective_votes: point.effective_votes,
-                    }
+                    estimate_of(view, &model.point(view, buffers), quantile)
                 });
             }
         });
@@ -163,6 +152,26 @@ pub(super) fn estimate(
             model.chosen()
         },
         calibration: calibration.factor(),
+    }
+}
+
+/// An item's estimate with its uncalibrated standard error, and half the width of its normal interval at this quantile.
+pub(super) fn estimate_of(view: &View<'_>, point: &Point, quantile: f64) -> NumberEstimate {
+    let se = view.noise.standard_error(point.variance, point.unbiased);
+    let value = if point.outside {
+        point.value
+    } else {
+        // Rounding may carry a mean of equal votes past them.
+        let (low, high) = view.ballot.range();
+        point.value.clamp(low, high)
+    };
+    NumberEstimate {
+        value,
+        se,
+        low: se.map(|se| value - quantile * se),
+        high: se.map(|se| value + quantile * se),
+        votes: view.ballot.values.len() as u32,
+        effective_votes: point.effective_votes,
     }
 }
 

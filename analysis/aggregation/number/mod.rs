@@ -34,6 +34,7 @@ mod median;
 mod mode;
 mod model;
 mod noise;
+pub mod parts;
 #[cfg(test)]
 mod properties;
 mod range;

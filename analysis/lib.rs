@@ -4,8 +4,8 @@
 //! depend on the order of votes, on the names of annotators, or on the number of threads.
 
 pub mod aggregation;
-pub mod curves;
 pub mod benchmark;
+pub mod curves;
 pub mod error;
 pub mod interval;
 pub mod planning;

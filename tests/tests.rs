@@ -19,6 +19,6 @@ mod demo;
 mod formats;
 mod heights;
 mod kill;
-mod plan;
 mod network;
+mod plan;
 mod pool;

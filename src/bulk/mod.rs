@@ -120,11 +120,10 @@ fn attempt(request: &Request) -> Result<Option<Summary>> {
     // The hashes of the inputs are computed while the votes are: both wait for the disk at times.
     std::thread::scope(|scope| {
         let origin = scope.spawn(|| {
-            let inputs = request.votes.iter().chain(&request.truth);
-            inputs.fold(
-                Ok(Provenance::new("veche aggregate", None)),
-                |origin, path| origin.and_then(|origin| origin.with_file(path)),
-            )
+            let mut inputs = request.votes.iter().chain(&request.truth);
+            inputs.try_fold(Provenance::new("veche aggregate", None), |origin, path| {
+                origin.with_file(path)
+            })
         });
         let summary = match scale {
             Scale::Numbers => numbers(request, &sources, truths.as_ref()),

@@ -3,7 +3,6 @@
 pub mod atomic;
 mod columns;
 pub mod datasets;
-mod delimited;
 pub(crate) mod delimited;
 mod encoding;
 pub mod guesses;

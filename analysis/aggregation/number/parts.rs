@@ -19,6 +19,9 @@ use crate::scoring::controls::ControlErrors;
 use crate::scoring::number::check_finite;
 use crate::{Error, NumberVotes};
 
+/// Estimates of a part, and |estimate − truth| / standard error of its controls by row.
+type PartResult = (Estimates, Vec<(u32, f64)>);
+
 /// All votes of some items, and what is known of these items.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
@@ -190,7 +193,7 @@ impl NumberMethod {
         let engine = Engine::new(&nothing, &[], evidence, &[formula]);
         let quantile = normal_quantile(settings.level);
 
-        let results: Result<Vec<(Estimates, Vec<(u32, f64)>)>, P::Error> = (0..parts.count())
+        let results: Result<Vec<PartResult>, P::Error> = (0..parts.count())
             .into_par_iter()
             .map_init(Scratch::default, |scratch, index| {
                 let part = parts.part(index)?;

@@ -27,6 +27,12 @@ pub enum Error {
         /// Items in the table.
         items: usize,
     },
+    /// Points that cannot be smoothed: columns of different lengths, or a value that is not finite.
+    #[error("points of a curve: {reason}")]
+    Points {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// A method needs the truth of some items and there is none.
     #[error(
         "{method} weighs annotators by their error on controls, and no item with votes has a known truth"

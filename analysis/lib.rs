@@ -4,11 +4,15 @@
 //! depend on the order of votes, on the names of annotators, or on the number of threads.
 
 pub mod aggregation;
+pub mod benchmark;
+pub mod curves;
 pub mod error;
 pub mod interval;
+pub mod planning;
 pub mod scoring;
 #[cfg(test)]
 mod simulated;
+pub mod smoothing;
 pub mod table;
 
 pub use error::Error;

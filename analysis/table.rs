@@ -35,8 +35,31 @@ impl<T: Copy> Table<T> {
             let reason = "columns of items, annotators and values differ in length".into();
             return fail(items.len().min(annotators.len()).min(values.len()), reason);
         }
+        let rows = items.iter().zip(annotators).zip(values);
+        Self::group(
+            n_items,
+            n_annotators,
+            rows.map(|((&item, &annotator), &value)| (item, annotator, value)),
+        )
+    }
+
+    /// The same from votes given one by one: index of the item, index of the annotator, value.
+    pub fn of_rows(
+        n_items: usize,
+        n_annotators: usize,
+        rows: &[(u32, u32, T)],
+    ) -> Result<Self, Error> {
+        Self::group(n_items, n_annotators, rows.iter().copied())
+    }
+
+    fn group(
+        n_items: usize,
+        n_annotators: usize,
+        rows: impl ExactSizeIterator<Item = (u32, u32, T)> + Clone,
+    ) -> Result<Self, Error> {
+        let fail = |row: usize, reason: String| Err(Error::Vote { row, reason });
         let mut starts = vec![0usize; n_items + 1];
-        for (row, (&item, &annotator)) in items.iter().zip(annotators).enumerate() {
+        for (row, (item, annotator, _)) in rows.clone().enumerate() {
             if item as usize >= n_items {
                 return fail(row, format!("item index {item} of {n_items}"));
             }
@@ -46,25 +69,81 @@ impl<T: Copy> Table<T> {
                     format!("annotator index {annotator} of {n_annotators}"),
                 );
             }
-            starts[item as usize + 1] += 1;
+            starts[item as usize] += 1;
         }
-        for i in 0..n_items {
-            starts[i + 1] += starts[i];
+        let mut start = 0;
+        for count in &mut starts {
+            start += std::mem::replace(count, start);
         }
-        let mut next = starts.clone();
-        let mut order = vec![0usize; items.len()];
-        for (row, &item) in items.iter().enumerate() {
-            order[next[item as usize]] = row;
-            next[item as usize] += 1;
+        // Votes go straight to their places: a permutation beside them would cost as much memory as the votes.
+        let n = rows.len();
+        let mut who = vec![0u32; n];
+        let mut what = match rows.clone().next() {
+            Some((_, _, value)) => vec![value; n],
+            None => Vec::new(),
+        };
+        for (item, annotator, value) in rows {
+            let at = &mut starts[item as usize];
+            who[*at] = annotator;
+            what[*at] = value;
+            *at += 1;
         }
-        for i in 0..n_items {
-            order[starts[i]..starts[i + 1]].sort_by_key(|&row| (annotators[row], row));
+        // Every start has moved to its item's end, which is the next item's start.
+        starts.rotate_right(1);
+        starts[0] = 0;
+        let mut scratch = Vec::new();
+        for range in starts.windows(2) {
+            order(
+                &mut who[range[0]..range[1]],
+                &mut what[range[0]..range[1]],
+                &mut scratch,
+            );
         }
         Ok(Self {
             starts,
-            annotators: order.iter().map(|&row| annotators[row]).collect(),
-            values: order.iter().map(|&row| values[row]).collect(),
+            annotators: who,
+            values: what,
             n_annotators,
+        })
+    }
+
+    /// The same votes with other values.
+    pub fn mapped<U>(self, value: impl Fn(T) -> U) -> Table<U> {
+        Table {
+            starts: self.starts,
+            annotators: self.annotators,
+            values: self.values.into_iter().map(value).collect(),
+            n_annotators: self.n_annotators,
+        }
+    }
+
+    /// One table of several: item `i` is number `i / n` of table `i mod n`, `n` being the number of tables.
+    ///
+    /// The index space of annotators is that of the first table. Empty without tables.
+    pub fn interleaved(tables: &[Self]) -> Self {
+        let n_items: usize = tables.iter().map(Self::n_items).sum();
+        let n_votes = tables.iter().map(Self::n_votes).sum();
+        let mut all = Self {
+            starts: Vec::with_capacity(n_items + 1),
+            annotators: Vec::with_capacity(n_votes),
+            values: Vec::with_capacity(n_votes),
+            n_annotators: tables.first().map_or(0, Self::n_annotators),
+        };
+        all.starts.push(0);
+        for item in 0..n_items {
+            let (annotators, values) = tables[item % tables.len()].item(item / tables.len());
+            all.annotators.extend_from_slice(annotators);
+            all.values.extend_from_slice(values);
+            all.starts.push(all.values.len());
+        }
+        all
+    }
+
+    /// The first two votes of one annotator on one item, as item and annotator, for every such pair.
+    pub fn repeated(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.items().flat_map(|(item, annotators, _)| {
+            let pairs = annotators.windows(2).filter(|pair| pair[0] == pair[1]);
+            pairs.map(move |pair| (item, pair[0]))
         })
     }
 
@@ -124,6 +203,36 @@ impl<T: Copy> Table<T> {
     }
 }
 
+/// Above this many votes on an item, sorting in place by insertion costs more than a proper sort with a buffer.
+const FEW: usize = 24;
+
+/// Orders one item's votes by annotator, keeping the order of those of one annotator.
+fn order<T: Copy>(annotators: &mut [u32], values: &mut [T], scratch: &mut Vec<(u32, T)>) {
+    if annotators.len() > FEW {
+        if annotators.is_sorted() {
+            return;
+        }
+        scratch.clear();
+        scratch.extend(annotators.iter().copied().zip(values.iter().copied()));
+        scratch.sort_by_key(|vote| vote.0);
+        for ((annotator, value), vote) in annotators.iter_mut().zip(values).zip(scratch) {
+            (*annotator, *value) = *vote;
+        }
+        return;
+    }
+    for i in 1..annotators.len() {
+        let (annotator, value) = (annotators[i], values[i]);
+        let mut at = i;
+        while at > 0 && annotators[at - 1] > annotator {
+            annotators[at] = annotators[at - 1];
+            values[at] = values[at - 1];
+            at -= 1;
+        }
+        annotators[at] = annotator;
+        values[at] = value;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +244,39 @@ mod tests {
         assert_eq!(t.item(1), (&[][..], &[][..]));
         assert_eq!(t.item(2), (&[0u32, 3][..], &[3.0, 1.0][..]));
         assert_eq!(t.n_votes(), 4);
+    }
+
+    #[test]
+    fn many_votes_on_one_item_are_ordered_as_few_are() {
+        for n in [5u32, 24, 25, 400] {
+            let who: Vec<u32> = (0..n).map(|i| (i * 7919) % 37).collect();
+            let what: Vec<u32> = (0..n).collect();
+            let t = Table::new(2, 37, &vec![1; n as usize], &who, &what).unwrap();
+            let mut expected: Vec<(u32, u32)> = who.into_iter().zip(what).collect();
+            expected.sort();
+            let (who, what) = t.item(1);
+            let found: Vec<(u32, u32)> = who.iter().copied().zip(what.iter().copied()).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn tables_interleaved_are_the_table_they_were_cut_from() {
+        let votes: Vec<(u32, u32, f64)> =
+            (0..50u32).map(|i| (i * i % 11, i % 7, i.into())).collect();
+        let whole = Table::of_rows(11, 7, &votes).unwrap();
+        let part = |p: u32| {
+            let mine = votes.iter().filter(|v| v.0 % 4 == p);
+            let mine: Vec<_> = mine.map(|v| (v.0 / 4, v.1, v.2)).collect();
+            Table::of_rows((11 - p as usize).div_ceil(4), 7, &mine).unwrap()
+        };
+        assert_eq!(Table::interleaved(&[0, 1, 2, 3].map(part)), whole);
+    }
+
+    #[test]
+    fn an_annotator_who_votes_twice_is_found() {
+        let t = Table::new(3, 4, &[2, 0, 2, 0], &[3, 1, 3, 0], &[1u32; 4]).unwrap();
+        assert_eq!(t.repeated().collect::<Vec<_>>(), [(2, 3)]);
     }
 
     #[test]

@@ -41,12 +41,20 @@ pub enum Command {
     /// Read collected votes into a campaign, or write them out
     #[command(subcommand)]
     Votes(cmd::votes::Command),
+    Plan(cmd::plan::Args),
     Simulate(cmd::simulate::Args),
     Score(cmd::score::Args),
     Ban(cmd::ban::Args),
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
+    Curves(Box<cmd::curves::Args>),
+    /// Age networks: import checkpoints, look at a model, run it
+    #[command(subcommand)]
+    Model(cmd::model::Command),
     Report(cmd::report::Args),
+    /// A balanced benchmark: choose, freeze, check, export, rank models on it
+    #[command(subcommand)]
+    Benchmark(cmd::benchmark::Command),
     /// Measure veche on this machine
     #[command(subcommand)]
     Bench(cmd::bench::Command),
@@ -61,12 +69,16 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Init(args) => cmd::init::run(args),
         Command::Pool(command) => cmd::pool::run(command),
         Command::Votes(command) => cmd::votes::run(command),
+        Command::Plan(args) => cmd::plan::run(args),
         Command::Simulate(args) => cmd::simulate::run(args),
         Command::Score(args) => cmd::score::run(args),
         Command::Ban(args) => cmd::ban::run(args),
         Command::Aggregate(args) => cmd::aggregate::run(args),
         Command::Methods(args) => cmd::methods::run(args),
+        Command::Curves(args) => cmd::curves::run(args),
+        Command::Model(command) => cmd::model::run(command),
         Command::Report(args) => cmd::report::run(args),
+        Command::Benchmark(command) => cmd::benchmark::run(command),
         Command::Bench(command) => cmd::bench::run(command),
         Command::Completions(args) => cmd::man::completions(args),
         Command::Man(args) => cmd::man::run(args),

@@ -49,21 +49,28 @@ impl Method {
         let controls = study.truths[question].iter().any(Option::is_some);
         // A method that the campaign asks for in general cannot serve a question of which nothing is known.
         let configured = configured.filter(|name| controls || !needs_controls(name));
-        let name = name.or(configured);
-        Ok(match &asked.scale {
-            Scale::Number(_) => {
-                let usual = if controls { "exp-mae" } else { "median" };
-                Self::Number(NumberMethod::from_name(name.unwrap_or(usual))?, settings)
-            }
-            Scale::Choice(_) => {
-                let usual = if controls {
-                    "control-accuracy"
-                } else {
-                    "majority"
-                };
-                let method = ChoiceMethod::from_name(name.unwrap_or(usual))?;
-                Self::Choice(method, ChoiceSettings::default())
-            }
+        let numbers = matches!(asked.scale, Scale::Number(_));
+        Self::named(numbers, controls, name.or(configured), settings)
+    }
+
+    /// The method of this name for numbers or for labels, or the usual one: see [`Method::of`].
+    pub fn named(
+        numbers: bool,
+        controls: bool,
+        name: Option<&str>,
+        settings: NumberSettings,
+    ) -> Result<Self> {
+        Ok(if numbers {
+            let usual = if controls { "exp-mae" } else { "median" };
+            Self::Number(NumberMethod::from_name(name.unwrap_or(usual))?, settings)
+        } else {
+            let usual = if controls {
+                "control-accuracy"
+            } else {
+                "majority"
+            };
+            let method = ChoiceMethod::from_name(name.unwrap_or(usual))?;
+            Self::Choice(method, ChoiceSettings::default())
         })
     }
 }

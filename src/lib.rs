@@ -5,11 +5,16 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod assemble;
+pub mod benchmark;
+pub mod bulk;
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod curves;
 pub mod files;
+mod judging;
 pub mod labels;
+pub mod model;
 pub mod pictures;
 pub mod pool;
 pub mod problem;

@@ -181,7 +181,7 @@ impl From<veche_analysis::Error> for Box<Problem> {
             E::Setting { setting, .. } => {
                 problem(error.to_string()).hint(format!("correct {setting} in the command or under [aggregate]"))
             }
-            E::Vote { .. } | E::Item { .. } | E::Truths { .. } => problem(error.to_string()),
+            E::Vote { .. } | E::Item { .. } | E::Truths { .. } | E::Points { .. } => problem(error.to_string()),
         })
     }
 }

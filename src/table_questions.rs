@@ -40,14 +40,8 @@ pub(crate) fn questions_of(read: &VotesRead, path: &Path) -> Result<Vec<Question
                 })
             }
             (None, false) => {
-                let mut labels: Vec<String> = labels[q].iter().map(|l| (*l).to_owned()).collect();
-                if labels.iter().all(|l| l.parse::<f64>().is_ok()) {
-                    labels.sort_by(|a, b| {
-                        a.parse::<f64>()
-                            .unwrap_or(0.0)
-                            .total_cmp(&b.parse::<f64>().unwrap_or(0.0))
-                    });
-                }
+                let labels = labels[q].iter().map(|l| (*l).to_owned()).collect();
+                let (labels, _) = ordered(labels);
                 Scale::Choice(ChoiceScale { labels })
             }
             (None, true) => {
@@ -71,6 +65,27 @@ pub(crate) fn questions_of(read: &VotesRead, path: &Path) -> Result<Vec<Question
         });
     }
     Ok(questions)
+}
+
+/// Labels in the order in which they are numbered: by value if all are numbers, else as words; and the place of each of the
+/// given ones in it.
+pub(crate) fn ordered(labels: Vec<String>) -> (Vec<String>, Vec<u32>) {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    order.sort_by(|&a, &b| labels[a].cmp(&labels[b]));
+    if labels.iter().all(|l| l.parse::<f64>().is_ok()) {
+        let value = |at: usize| labels[at].parse::<f64>().unwrap_or(0.0);
+        order.sort_by(|&a, &b| value(a).total_cmp(&value(b)));
+    }
+    let mut places = vec![0; labels.len()];
+    for (place, &at) in order.iter().enumerate() {
+        places[at] = place as u32;
+    }
+    let mut labels = labels;
+    let labels = order
+        .into_iter()
+        .map(|at| std::mem::take(&mut labels[at]))
+        .collect();
+    (labels, places)
 }
 
 /// Numbers each annotator's tasks in the order they were answered: by time where all their votes have one, else as the

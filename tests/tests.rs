@@ -12,9 +12,13 @@
 mod support;
 
 mod bad_input;
+mod benchmark;
 mod campaign;
+mod curves;
 mod demo;
 mod formats;
 mod heights;
 mod kill;
+mod network;
+mod plan;
 mod pool;

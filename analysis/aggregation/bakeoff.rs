@@ -5,10 +5,12 @@ use serde::Serialize;
 use super::bootstrap::mean_intervals;
 use super::choice::{ChoiceMethod, ChoiceSettings};
 use super::crossfit::{Run, chosen, common_items, cross_fitted};
-use super::number::{NumberMethod, NumberSettings};
+use super::number::levels::half_widths;
+use super::number::{Fits, NumberMethod, NumberSettings};
 use super::{ChoiceEstimate, Convergence, NumberEstimate};
 use crate::error::check_setting;
-use crate::scoring::number::check_level;
+use crate::interval::wilson;
+use crate::scoring::number::{check_finite, check_level};
 use crate::{ChoiceVotes, Error, Interval, NumberVotes};
 
 /// How methods are compared.
@@ -36,6 +38,24 @@ impl Default for BakeoffSettings {
             seed: 1,
         }
     }
+}
+
+/// Levels at which intervals are counted.
+pub const LEVELS: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
+
+/// How often a method's intervals of one level held the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Coverage {
+    /// What was promised: the level.
+    pub nominal: f64,
+    /// Share of intervals that held the truth.
+    pub covered: f64,
+    /// Its binomial interval at the level of the bake-off (Wilson 1927), as if items were independent.
+    pub interval: Interval,
+    /// Mean width of the intervals.
+    pub width: f64,
+    /// Intervals counted.
+    pub n: usize,
 }
 
 /// One numeric method on the controls, in the unit of the question. Intervals are bootstrap intervals over items; `None`
@@ -67,6 +87,8 @@ pub struct NumberRow {
     pub interval_width: Option<f64>,
     /// What `coverage` should be.
     pub coverage_nominal: f64,
+    /// The same at each of [`LEVELS`]; empty if no estimate has an interval.
+    pub coverage_table: Vec<Coverage>,
     /// Items compared: the same for all methods.
     pub n_items: usize,
     /// How the method came to its end; of several folds, the least settled.
@@ -103,6 +125,9 @@ pub fn numbers(
     bakeoff: &BakeoffSettings,
 ) -> Result<Vec<NumberRow>, Error> {
     bakeoff.check()?;
+    settings.check()?;
+    check_finite(votes, truth)?;
+    let fits = Fits::of(votes, methods, settings);
     let runs = methods
         .iter()
         .map(|method| {
@@ -113,12 +138,17 @@ pub fn numbers(
                 bakeoff.folds,
                 bakeoff.seed,
                 |visible| {
-                    let result = method.estimate(votes, visible, settings)?;
-                    Ok((result.estimates, result.convergence))
+                    let result = method.estimate_fitted(votes, visible, settings, Some(&fits))?;
+                    let halves = LEVELS.map(|level| half_widths(&result, visible, level));
+                    let with = |(item, e): (usize, &Option<NumberEstimate>)| {
+                        Some((*e.as_ref()?, halves.each_ref().map(|h| h[item])))
+                    };
+                    let estimates = result.estimates.iter().enumerate().map(with);
+                    Ok((estimates.collect(), result.convergence))
                 },
             )
         })
-        .collect::<Vec<Result<Run<NumberEstimate>, Error>>>();
+        .collect::<Vec<Result<Run<Judged>, Error>>>();
     let (methods, runs) = usable(methods, runs)?;
     let items = common_items(&runs, truth)?;
 
@@ -128,7 +158,11 @@ pub fn numbers(
     for (&method, run) in methods.iter().zip(&runs) {
         let (mut absolute, mut squares, mut close) = (Vec::new(), Vec::new(), Vec::new());
         let (mut bias, mut covered, mut width, mut intervals) = (0.0, 0.0, 0.0, 0.0);
-        for (estimate, truth) in chosen(run, truth, &items) {
+        let mut counts = [Count::default(); LEVELS.len()];
+        for ((estimate, halves), truth) in chosen(run, truth, &items) {
+            for (count, half) in counts.iter_mut().zip(halves) {
+                count.add(half, estimate.value - truth);
+            }
             let error = estimate.value - truth;
             absolute.push(error.abs());
             squares.push(error * error);
@@ -153,6 +187,9 @@ pub fn numbers(
             coverage: (intervals > 0.0).then(|| covered / intervals),
             interval_width: (intervals > 0.0).then(|| width / intervals),
             coverage_nominal: settings.level,
+            coverage_table: (LEVELS.iter().zip(&counts))
+                .filter_map(|(level, count)| count.coverage(*level, bakeoff.level))
+                .collect(),
             n_items: items.len(),
             convergence: run.convergence,
         });
@@ -169,6 +206,38 @@ pub fn numbers(
     }
     rows.sort_by(|a, b| a.mae.total_cmp(&b.mae));
     Ok(rows)
+}
+
+/// An estimate with the half-widths of its intervals at [`LEVELS`].
+type Judged = (NumberEstimate, [Option<f64>; LEVELS.len()]);
+
+/// Intervals of one level so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    n: usize,
+    held: f64,
+    width: f64,
+}
+
+impl Count {
+    fn add(&mut self, half: Option<f64>, error: f64) {
+        let Some(half) = half else { return };
+        self.n += 1;
+        self.width += 2.0 * half;
+        // A hair of tolerance: conformal half-widths are errors of other items, and may equal this one.
+        self.held += f64::from(u8::from(error.abs() <= half * (1.0 + 1e-12)));
+    }
+
+    fn coverage(&self, nominal: f64, level: f64) -> Option<Coverage> {
+        let n = self.n as f64;
+        (self.n > 0).then(|| Coverage {
+            nominal,
+            covered: self.held / n,
+            interval: wilson(self.held, n, level),
+            width: self.width / n,
+            n: self.n,
+        })
+    }
 }
 
 /// The methods that could be run. With one or two controls a method that weighs by them has none left when one is hidden:
@@ -255,7 +324,7 @@ pub fn choices(
 }
 
 impl BakeoffSettings {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         check_level(self.level)?;
         check_setting(
             self.within >= 0.0,
@@ -349,6 +418,17 @@ mod tests {
             assert!(row.rmse_interval.unwrap().contains(row.rmse));
             assert!(row.cs_interval.unwrap().contains(row.cs));
             assert!((0.85..0.95).contains(&row.coverage.unwrap()), "{row:?}");
+            assert_eq!(row.coverage_table.len(), LEVELS.len());
+            let mut width = 0.0;
+            for c in &row.coverage_table {
+                assert!((c.covered - c.nominal).abs() < 0.06, "{} {c:?}", row.method);
+                assert!(c.interval.contains(c.covered) && c.n == 300);
+                assert!(c.width > width, "{} {c:?}", row.method);
+                width = c.width;
+            }
+            let own = row.coverage_table[2];
+            assert!((own.covered - row.coverage.unwrap()).abs() < 1e-9);
+            assert!((own.width - row.interval_width.unwrap()).abs() < 1e-9);
         }
     }
 
@@ -397,5 +477,18 @@ mod tests {
         assert_eq!((majority.accuracy, majority.n_items), (2.0 / 3.0, 3));
         assert!((majority.confidence - (2.0 / 3.0 + 2.0 / 3.0 + 0.5) / 3.0).abs() < 1e-12);
         assert!(rows[0].accuracy >= rows[1].accuracy);
+    }
+
+    #[test]
+    fn fits_made_once_for_all_give_the_same_estimates_as_each_method_alone() {
+        let (votes, mut truth) = crowd();
+        truth.iter_mut().step_by(3).for_each(|z| *z = None);
+        let s = NumberSettings::default();
+        let fits = Fits::of(&votes, NumberMethod::ALL, &s);
+        for &method in NumberMethod::ALL {
+            let alone = method.estimate(&votes, &truth, &s).unwrap();
+            let fitted = method.estimate_fitted(&votes, &truth, &s, Some(&fits));
+            assert_eq!(alone, fitted.unwrap(), "{method}");
+        }
     }
 }

@@ -16,7 +16,7 @@ const MANY_ROWS: usize = 20_000;
 /// `None` for fewer than two rows.
 ///
 /// Every resample has its own stream of dice, so the result depends on the seed alone and not on threads.
-pub(super) fn mean_intervals(
+pub(crate) fn mean_intervals(
     columns: &[Vec<f64>],
     resamples: usize,
     level: f64,
@@ -73,9 +73,11 @@ fn normal_interval(column: &[f64], level: f64) -> Interval {
     let mean = column.iter().sum::<f64>() / n;
     let variance = column.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let half = normal_quantile(level) * (variance / n).sqrt();
-    // Of errors, their squares and shares, none of which is negative.
+    let low = mean - half;
+    // Sizes of errors and shares are never negative, and neither is their mean.
+    let negative = column.iter().any(|x| *x < 0.0);
     Interval {
-        low: (mean - half).max(0.0),
+        low: if negative { low } else { low.max(0.0) },
         high: mean + half,
     }
 }

@@ -9,14 +9,14 @@ use crate::error::check_truths;
 use crate::{Error, Table};
 
 /// One method's estimates of the controls, none of which saw its own truth.
-pub(super) struct Run<E> {
-    pub(super) estimates: Vec<Option<E>>,
-    pub(super) convergence: Convergence,
+pub(crate) struct Run<E> {
+    pub(crate) estimates: Vec<Option<E>>,
+    pub(crate) convergence: Convergence,
 }
 
 /// Runs a method so that no estimate of a control saw its truth: once if the method is closed (it leaves items out by
 /// itself), else once per fold of the controls with the truths of that fold hidden.
-pub(super) fn cross_fitted<V: Copy, T: Copy, E: Copy>(
+pub(crate) fn cross_fitted<V: Copy, T: Copy, E: Copy>(
     votes: &Table<V>,
     truth: &[Option<T>],
     closed: bool,

@@ -2,9 +2,9 @@
 //! `number/` or `choice/`. [`bakeoff`] compares them on controls, with every score computed without the item under test.
 
 pub mod bakeoff;
-mod bootstrap;
+pub(crate) mod bootstrap;
 pub mod choice;
-mod crossfit;
+pub(crate) mod crossfit;
 pub mod number;
 
 pub use bakeoff::{BakeoffSettings, ChoiceRow, NumberRow};

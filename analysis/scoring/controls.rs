@@ -170,13 +170,27 @@ impl ControlErrors {
         let sums: Vec<Self> = truth
             .par_chunks(per_piece)
             .enumerate()
-            .map(|(piece, truth)| Self::of_piece(votes, truth, piece * per_piece))
+            .map(|(piece, truth)| {
+                let mut sums = Self::none(votes.n_annotators());
+                sums.add_items(votes, truth, piece * per_piece);
+                sums
+            })
             .collect();
-        let mut all = Self {
-            annotators: vec![ErrorSums::default(); votes.n_annotators()],
+        Self::sum(votes.n_annotators(), &sums)
+    }
+
+    /// No control yet.
+    pub(crate) fn none(n_annotators: usize) -> Self {
+        Self {
+            annotators: vec![ErrorSums::default(); n_annotators],
             ..Self::default()
-        };
-        for piece in &sums {
+        }
+    }
+
+    /// Sums of pieces made by [`ControlErrors::add_items`], in their order, with `groups` and `signed`.
+    pub(crate) fn sum(n_annotators: usize, pieces: &[Self]) -> Self {
+        let mut all = Self::none(n_annotators);
+        for piece in pieces {
             for (sums, other) in all.annotators.iter_mut().zip(&piece.annotators) {
                 sums.add(other);
             }
@@ -193,30 +207,25 @@ impl ControlErrors {
         all
     }
 
-    /// The sums over the items from `first` on, as many as there are truths; all but `groups` and `signed`.
-    fn of_piece(votes: &NumberVotes, truth: &[Option<f64>], first: usize) -> Self {
-        let mut all = Self {
-            annotators: vec![ErrorSums::default(); votes.n_annotators()],
-            ..Self::default()
-        };
+    /// Adds the items from `first` on, as many as there are truths, to all but `groups` and `signed`.
+    pub(crate) fn add_items(&mut self, votes: &NumberVotes, truth: &[Option<f64>], first: usize) {
         for (i, truth) in truth.iter().enumerate() {
             let Some(truth) = *truth else { continue };
             let (annotators, values) = votes.item(first + i);
             if values.is_empty() {
                 continue;
             }
-            all.items += 1;
+            self.items += 1;
             let mut item = ErrorSums::default();
             let products = each_annotator(annotators, values, truth, |annotator, sums| {
-                all.annotators[annotator].add(&sums);
-                all.total.add(&sums);
+                self.annotators[annotator].add(&sums);
+                self.total.add(&sums);
                 item.add(&sums);
             });
-            all.means.add(&ItemMeans::of(&item), 1.0);
-            all.products.sum += products.sum;
-            all.products.pairs += products.pairs;
+            self.means.add(&ItemMeans::of(&item), 1.0);
+            self.products.sum += products.sum;
+            self.products.pairs += products.pairs;
         }
-        all
     }
 
     /// The sums over all annotators.

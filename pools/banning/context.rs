@@ -1,13 +1,16 @@
 //! What rules need to know beside the history: the campaign's questions and the tables of the sequential test.
 
-use super::Tables;
+use super::{Peers, Tables};
 use crate::Question;
+use std::sync::Arc;
 
-/// The questions of a campaign, with the tables of the sequential test for each.
+/// The questions of a campaign, with the tables of the sequential test for each, and what all annotators answered where a rule
+/// compares with that.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     questions: Vec<Question>,
     tables: Vec<Tables>,
+    peers: Option<Arc<Peers>>,
 }
 
 impl Context {
@@ -17,7 +20,23 @@ impl Context {
             .iter()
             .map(|q| Tables::shipped(&q.scale))
             .collect();
-        Self { questions, tables }
+        Self {
+            questions,
+            tables,
+            peers: None,
+        }
+    }
+
+    /// The same with what all annotators answered, for the rules that need it ([`super::RuleName::needs_peers`]).
+    #[must_use]
+    pub fn with_peers(mut self, peers: Peers) -> Self {
+        self.peers = Some(Arc::new(peers));
+        self
+    }
+
+    /// What all annotators answered, if anything was computed from it.
+    pub fn peers(&self) -> Option<&Peers> {
+        self.peers.as_deref()
     }
 
     /// The same with other tables for one question, such as those estimated from the campaign's own controls. An index

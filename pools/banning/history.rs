@@ -38,6 +38,8 @@ pub struct Given {
 /// Everything the rules look at for one annotator, in the order in which it was answered.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    annotator: Option<u32>,
     judged: Vec<Judged>,
     given: Vec<Given>,
 }
@@ -48,7 +50,24 @@ impl History {
     pub fn new(mut judged: Vec<Judged>, mut given: Vec<Given>) -> Self {
         judged.sort_by_key(|j| j.sequence);
         given.sort_by_key(|g| g.sequence);
-        Self { judged, given }
+        Self {
+            annotator: None,
+            judged,
+            given,
+        }
+    }
+
+    /// The same, known to be that of the annotator with this index: their place among the histories that
+    /// [`super::Peers::of`] was made from.
+    #[must_use]
+    pub fn by(mut self, annotator: u32) -> Self {
+        self.annotator = Some(annotator);
+        self
+    }
+
+    /// The annotator's index, where [`Self::by`] said it.
+    pub fn annotator(&self) -> Option<u32> {
+        self.annotator
     }
 
     /// Judged controls, in order.

@@ -6,11 +6,16 @@
 //!
 //! The rule to prefer is [`Rule::Sequential`], a sequential probability ratio test (Wald 1945): looked at after every
 //! control it bans few honest annotators by mistake, which a threshold on the running MAE does not.
+//! Two rules look at no truth but at what everybody answered ([`Peers`]): answers that do not move with the item, and answers
+//! that are somebody else's.
 
+mod consensus;
 mod context;
+mod copies;
 mod estimation;
 mod history;
 mod path;
+mod peers;
 mod policy;
 mod rule;
 mod tables;
@@ -18,11 +23,14 @@ mod verdict;
 
 #[cfg(test)]
 mod recovery;
+#[cfg(test)]
+mod recovery_peers;
 
 pub use context::Context;
 pub use estimation::{Estimation, estimate_tables};
 pub use history::{Given, History, Judged};
 pub use path::{Path, Side, path};
+pub use peers::{Partner, Peers};
 pub use policy::Policy;
 pub use rule::{Rule, RuleName};
 pub use tables::{EDGES, Tables};

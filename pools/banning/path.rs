@@ -1,7 +1,7 @@
 //! The course of a rule's statistic over an annotator's history.
 
 use super::tables::number_bin;
-use super::{Context, History, Rule, RuleName};
+use super::{Context, History, Partner, Peers, Rule, RuleName};
 use crate::{Answer, Error, Scale};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -29,14 +29,19 @@ pub struct Path {
     pub side: Side,
     /// How many controls or tasks the rule waits for.
     pub minimum: u32,
-    /// The statistic: MAE (unit of the question), share 0..1, lower bound of the MAE, or log-likelihood ratio.
+    /// The statistic: MAE (unit of the question), share 0..1, lower bound of the MAE, upper bound of a correlation, or
+    /// log-likelihood ratio.
     pub statistic: Vec<f64>,
     /// What it is compared with.
     pub boundary: Vec<f64>,
-    /// MAE so far for rules on numbers, share of correct choices for rules on choices, else the statistic again.
+    /// MAE so far for rules on numbers, share of correct choices for rules on choices, correlation with the others
+    /// (`insensitive`), share of equal answers (`duplicate`), else the statistic again.
     pub plain: Vec<f64>,
     /// Sequence number of the task.
     pub sequence: Vec<u32>,
+    /// Whom `duplicate` compares with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<Partner>,
 }
 
 impl Path {
@@ -65,14 +70,15 @@ impl Path {
 /// tell" and errors that are not finite are passed over.
 ///
 /// # Errors
-/// The rule's question is not there or of the wrong kind.
+/// The rule's question is not there or of the wrong kind; a rule that compares annotators, and the context does not hold the
+/// answers of all ([`Context::with_peers`]), or the history does not say whose it is ([`History::by`]).
 pub fn path(rule: &Rule, history: &History, context: &Context) -> Result<Path, Error> {
     let question = rule.question(context)?;
     let mut path = Path {
         rule: rule.name(),
         question,
         side: match rule {
-            Rule::AccuracyBelow { .. } => Side::Below,
+            Rule::AccuracyBelow { .. } | Rule::Insensitive { .. } => Side::Below,
             _ => Side::Above,
         },
         minimum: rule.minimum(),
@@ -80,6 +86,7 @@ pub fn path(rule: &Rule, history: &History, context: &Context) -> Result<Path, E
         boundary: Vec::new(),
         plain: Vec::new(),
         sequence: Vec::new(),
+        partner: None,
     };
     let judged = || {
         let of_question = history.judged().iter();
@@ -175,8 +182,50 @@ pub fn path(rule: &Rule, history: &History, context: &Context) -> Result<Path, E
                 path.push(given.sequence, now, *share, now);
             }
         }
+        Rule::Insensitive {
+            share,
+            confidence,
+            min_tasks,
+            ..
+        } => {
+            let at = question.unwrap_or(0);
+            let followed = |p: &Peers| p.followed(history, at, *confidence, *min_tasks);
+            let found = context.peers().and_then(followed);
+            for f in found.ok_or_else(|| alone(rule))? {
+                // Where items do not differ the expected correlation is −1, and nothing lies below.
+                let boundary = if f.expected > 0.0 {
+                    share * f.expected
+                } else {
+                    f.expected
+                };
+                path.push(f.sequence, f.upper, boundary, f.correlation);
+            }
+        }
+        Rule::Duplicate { share, odds, .. } => {
+            let at = question.unwrap_or(0);
+            let who = history.annotator();
+            let found = who.and_then(|who| context.peers()?.copy(who, at));
+            let (others, copy) = found.ok_or_else(|| alone(rule))?;
+            let Some(copy) = copy else { return Ok(path) };
+            path.partner = Some(copy.partner);
+            // The partner is the closest of so many: each of them had the chance to be it.
+            let boundary = odds.ln() + f64::from(others.max(1)).ln();
+            let (mut ratio, mut equal) = (0.0, 0.0);
+            for (n, pair) in (1u32..).zip(&copy.rows) {
+                ratio += pair.log_ratio(*share);
+                equal += f64::from(u8::from(pair.equal));
+                path.push(pair.sequence, ratio, boundary, equal / f64::from(n));
+            }
+        }
     }
     Ok(path)
+}
+
+fn alone(rule: &Rule) -> Error {
+    Error::Unusable(format!(
+        "ban rule {} compares annotators with each other, and was given the answers of one",
+        rule.name()
+    ))
 }
 
 /// An answer as something that can be counted. −0 and 0 are one answer.
@@ -308,6 +357,21 @@ mod tests {
         let same = path(&same, &history, &context).unwrap();
         assert_eq!(same.statistic, [1.0, 0.5, 2.0 / 3.0]);
         assert_eq!(same.crossing(), None);
+    }
+
+    #[test]
+    fn a_rule_that_compares_annotators_refuses_to_judge_one_alone() {
+        let rule: Rule = serde_json::from_str(r#"{"rule": "insensitive"}"#).unwrap();
+        let context = Context::new(age_and_sex());
+        let refused = path(&rule, &History::default(), &context).unwrap_err();
+        assert!(refused.to_string().contains("insensitive"), "{refused}");
+        let rule: Rule = serde_json::from_str(r#"{"rule": "duplicate"}"#).unwrap();
+        let rules = std::slice::from_ref(&rule);
+        let peers = Peers::of(&[History::default()], &[], rules, &context).unwrap();
+        let context = context.with_peers(peers);
+        assert!(path(&rule, &History::default(), &context).is_err());
+        let path = path(&rule, &History::default().by(0), &context).unwrap();
+        assert!(path.statistic.is_empty() && path.partner.is_none());
     }
 
     #[test]

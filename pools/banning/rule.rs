@@ -84,8 +84,52 @@ pub enum Rule {
         #[serde(default = "default_min_tasks")]
         min_tasks: u32,
     },
+    /// Answers do not move with the item: even the upper bound of their correlation with what the others say of the same items
+    /// lies below a share of the correlation that a typical annotator has on these very items. Needs [`Context::with_peers`].
+    Insensitive {
+        /// A question's name, of either kind; the first question if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<String>,
+        /// Share of the correlation to be expected, 0..1.
+        #[serde(default = "default_expected_share")]
+        share: f64,
+        /// One-sided, over all looks together.
+        #[serde(default = "default_confidence")]
+        confidence: f64,
+        /// Tasks before the first look.
+        #[serde(default = "default_min_tasks")]
+        min_tasks: u32,
+    },
+    /// Answers are those of another annotator, to the same items or, to different items, in the same sequence: a sequential
+    /// probability ratio test of "copied" against "equal by chance". Needs [`Context::with_peers`].
+    Duplicate {
+        /// A question's name, of either kind; the first question if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        question: Option<String>,
+        /// Share of a copyist's answers that are copied, between 0 and 1.
+        #[serde(default = "default_copied")]
+        share: f64,
+        /// Likelihood ratio that means a ban; multiplied by the number of others there are to be compared with.
+        #[serde(default = "default_copy_odds")]
+        odds: f64,
+        /// Answers compared before the first look.
+        #[serde(default = "default_min_shared")]
+        min_shared: u32,
+    },
 }
 
+fn default_expected_share() -> f64 {
+    0.6
+}
+fn default_copied() -> f64 {
+    0.9
+}
+fn default_copy_odds() -> f64 {
+    1000.0
+}
+fn default_min_shared() -> u32 {
+    10
+}
 fn default_min_controls() -> u32 {
     5
 }
@@ -121,6 +165,25 @@ pub enum RuleName {
     TooFast,
     /// [`Rule::Constant`]
     Constant,
+    /// [`Rule::Insensitive`]
+    Insensitive,
+    /// [`Rule::Duplicate`]
+    Duplicate,
+}
+
+impl RuleName {
+    /// Whether the rule looks at controls only, and not at all tasks.
+    pub fn on_controls(self) -> bool {
+        matches!(
+            self,
+            Self::MaeAbove | Self::AccuracyBelow | Self::BoundAbove | Self::Sequential
+        )
+    }
+
+    /// Whether the rule compares with the answers of all the others, and needs [`Context::with_peers`].
+    pub fn needs_peers(self) -> bool {
+        matches!(self, Self::Insensitive | Self::Duplicate)
+    }
 }
 
 impl std::fmt::Display for RuleName {
@@ -132,6 +195,8 @@ impl std::fmt::Display for RuleName {
             Self::Sequential => "sequential",
             Self::TooFast => "too-fast",
             Self::Constant => "constant",
+            Self::Insensitive => "insensitive",
+            Self::Duplicate => "duplicate",
         })
     }
 }
@@ -155,6 +220,8 @@ impl Rule {
             Self::Sequential { .. } => RuleName::Sequential,
             Self::TooFast { .. } => RuleName::TooFast,
             Self::Constant { .. } => RuleName::Constant,
+            Self::Insensitive { .. } => RuleName::Insensitive,
+            Self::Duplicate { .. } => RuleName::Duplicate,
         }
     }
 
@@ -165,7 +232,10 @@ impl Rule {
             | Self::AccuracyBelow { min_controls, .. }
             | Self::BoundAbove { min_controls, .. }
             | Self::Sequential { min_controls, .. } => min_controls,
-            Self::TooFast { min_tasks, .. } | Self::Constant { min_tasks, .. } => min_tasks,
+            Self::TooFast { min_tasks, .. }
+            | Self::Constant { min_tasks, .. }
+            | Self::Insensitive { min_tasks, .. } => min_tasks,
+            Self::Duplicate { min_shared, .. } => min_shared,
         }
     }
 
@@ -179,9 +249,10 @@ impl Rule {
                 (question, |s| matches!(s, Scale::Number(_)))
             }
             Self::AccuracyBelow { question, .. } => (question, |s| matches!(s, Scale::Choice(_))),
-            Self::Sequential { question, .. } | Self::Constant { question, .. } => {
-                (question, |_| true)
-            }
+            Self::Sequential { question, .. }
+            | Self::Constant { question, .. }
+            | Self::Insensitive { question, .. }
+            | Self::Duplicate { question, .. } => (question, |_| true),
             Self::TooFast { .. } => return Ok(None),
         };
         let mut questions = (0u32..).zip(context.questions());
@@ -226,14 +297,27 @@ impl Rule {
             Self::AccuracyBelow { threshold, .. } if !(0.0..=1.0).contains(&threshold) => {
                 fail("threshold must be a share, 0 to 1", threshold)
             }
-            Self::BoundAbove { confidence, .. } if !(confidence > 0.0 && confidence < 1.0) => {
+            Self::BoundAbove { confidence, .. } | Self::Insensitive { confidence, .. }
+                if !(confidence > 0.0 && confidence < 1.0) =>
+            {
                 fail("confidence must lie between 0 and 1", confidence)
+            }
+            Self::Insensitive { min_tasks, .. } if min_tasks < 5 => fail(
+                "min_tasks must be at least 5, or nothing can be said of a correlation",
+                f64::from(min_tasks),
+            ),
+            Self::Insensitive { share, .. } | Self::Duplicate { share, .. }
+                if !(share > 0.0 && share < 1.0) =>
+            {
+                fail("share must lie between 0 and 1", share)
             }
             Self::BoundAbove { min_controls, .. } if min_controls < 2 => fail(
                 "min_controls must be at least 2, as one error has no spread",
                 f64::from(min_controls),
             ),
-            Self::Sequential { odds, .. } if !(odds.is_finite() && odds > 1.0) => {
+            Self::Sequential { odds, .. } | Self::Duplicate { odds, .. }
+                if !(odds.is_finite() && odds > 1.0) =>
+            {
                 fail("odds must be above 1", odds)
             }
             Self::TooFast { share, .. } | Self::Constant { share, .. }
@@ -321,5 +405,21 @@ mod tests {
             min_tasks: 3
         }));
         assert!(!refused(Rule::sequential()));
+        let read = |text: &str| serde_json::from_str::<Rule>(text).unwrap();
+        for wrong in [
+            r#"{"rule": "insensitive", "share": 1.0}"#,
+            r#"{"rule": "insensitive", "confidence": 0}"#,
+            r#"{"rule": "insensitive", "min_tasks": 4}"#,
+            r#"{"rule": "insensitive", "question": "height"}"#,
+            r#"{"rule": "duplicate", "share": 0}"#,
+            r#"{"rule": "duplicate", "odds": 1}"#,
+            r#"{"rule": "duplicate", "min_shared": 0}"#,
+        ] {
+            assert!(refused(read(wrong)), "{wrong}");
+        }
+        assert!(!refused(read(r#"{"rule": "insensitive"}"#)));
+        assert!(!refused(read(
+            r#"{"rule": "duplicate", "question": "sex"}"#
+        )));
     }
 }

@@ -1,6 +1,6 @@
 //! The verdict on one annotator, and the evidence behind a ban in words.
 
-use super::{Context, History, Path, Rule, RuleName, path};
+use super::{Context, History, Partner, Path, Rule, RuleName, path};
 use crate::{Error, Scale};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -46,10 +46,14 @@ pub struct Evidence {
     pub statistic: f64,
     /// Its boundary.
     pub boundary: f64,
-    /// MAE for rules on numbers, share of correct choices for rules on choices, else the statistic.
+    /// MAE for rules on numbers, share of correct choices for rules on choices, correlation with the others (`insensitive`),
+    /// share of equal answers (`duplicate`), else the statistic.
     pub plain: f64,
     /// Whether the tables of the sequential test were estimated from the campaign; `None` for other rules.
     pub estimated_tables: Option<bool>,
+    /// Whose answers they are the same as, for `duplicate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<Partner>,
 }
 
 impl Evidence {
@@ -72,6 +76,7 @@ impl Evidence {
             estimated_tables: tables
                 .filter(|_| path.rule == RuleName::Sequential)
                 .map(|t| t.estimated),
+            partner: path.partner,
         }
     }
 
@@ -86,6 +91,7 @@ impl Evidence {
             boundary: 13.0,
             plain: 21.4,
             estimated_tables: None,
+            partner: None,
         }
     }
 }
@@ -156,6 +162,29 @@ impl fmt::Display for Evidence {
                 percent(statistic),
                 percent(boundary)
             ),
+            RuleName::Insensitive => write!(
+                f,
+                "over {n} tasks the answers about {question} hardly move with what is shown: their correlation with the answers \
+                 of others is {:.2}, and even with the most favourable view of chance below {statistic:.2}; at least \
+                 {boundary:.2} is asked for on these tasks",
+                self.plain
+            ),
+            RuleName::Duplicate => {
+                let share = percent(self.plain);
+                if self.partner.is_none_or(|p| p.same_items) {
+                    write!(
+                        f,
+                        "of {n} answers about {question} to the same tasks {share} are exactly those of one other annotator"
+                    )?;
+                } else {
+                    write!(
+                        f,
+                        "of {n} answers about {question} {share} are exactly those that one other annotator gave at the same \
+                         place of the sequence to other tasks"
+                    )?;
+                }
+                write!(f, ", beyond what accuracy and chance explain")
+            }
         }
     }
 }
@@ -203,7 +232,7 @@ pub fn decide(rules: &[Rule], history: &History, context: &Context) -> Result<Ve
 }
 
 fn on_controls(path: &Path) -> bool {
-    !matches!(path.rule, RuleName::TooFast | RuleName::Constant)
+    path.rule.on_controls()
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ pub fn bake_off(study: &Study, _question: usize, rows: &Rows, command: &str) -> 
 
 /// Everything on the page.
 pub fn report(study: &Study, command: &str) -> Result<ReportData> {
-    let verdicts = study.verdicts(study.rules())?;
+    let verdicts = study.judge(study.rules())?;
     let policy = study.policy();
     let counting = Counting {
         policy,

@@ -2,8 +2,8 @@
 
 use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs};
 use crate::{
-    Result,
-    files::write_atomically,
+    Result, bulk,
+    files::{votes::ONLY_QUESTION, write_atomically},
     labels::{Counting, Labels, Method, labels, left_out_by_policy},
     pool::disk::write_parquet,
     problem,
@@ -12,7 +12,8 @@ use crate::{
 use polars::prelude::Column;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use veche_pools::Scale;
+use veche_analysis::aggregation::NumberSettings;
+use veche_pools::{Scale, banning::Policy};
 
 /// Turn votes into labels: an estimate per item with its standard error, interval and number of votes
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,9 @@ pub struct Args {
     /// Label controls too, each without looking at its own truth (campaigns; tables of votes label every item)
     #[arg(long)]
     with_controls: bool,
+    /// Memory for votes, MiB; of a table with more of them (16 bytes each) the rest waits on the disk
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    memory: usize,
     /// Print a summary as JSON
     #[arg(long)]
     json: bool,
@@ -52,6 +56,7 @@ impl Args {
             method: None,
             out,
             with_controls: false,
+            memory: 4096,
             json: false,
         }
     }
@@ -66,8 +71,73 @@ enum Cells {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(request) = args.bulk()?
+        && let Some(summary) = bulk::label(&request)?
+    {
+        return args.tell(&summary);
+    }
+    args.input.refuse_several()?;
     of_study(&args.input.open()?, args)
 }
+
+impl Args {
+    /// The request for plain tables; `None` for a campaign, and where something is asked for that needs to know every vote.
+    fn bulk(&self) -> Result<Option<bulk::Request>> {
+        let input = &self.input;
+        let plain = input.duplicates == super::input::Twice::Error
+            && !input.skip_bad_rows
+            && self.rules.ban_mae.is_none()
+            && input.question.as_deref().is_none_or(|q| q == ONLY_QUESTION);
+        let Some(votes) = input.tables()?.filter(|_| plain) else {
+            return Ok(None);
+        };
+        Ok(Some(bulk::Request {
+            votes,
+            truth: input.truth.clone(),
+            mapping: input.mapping(),
+            scale: input.hint(),
+            method: self.method.clone(),
+            settings: self.settings.over(NumberSettings::default())?,
+            most_votes: self.memory.saturating_mul(1 << 20) / 16,
+            out: self.out.clone(),
+        }))
+    }
+
+    fn tell(&self, summary: &bulk::Summary) -> Result<()> {
+        if summary.may_be_labels {
+            super::warn(super::input::MAY_BE_LABELS);
+        }
+        if !summary.includes_shared {
+            super::warn(NO_SHARED_ERROR);
+        }
+        let policy = self.policy.policy.map_or_else(Policy::default, Into::into);
+        if self.json {
+            let none = |p: &Policy| (p.to_string(), json!(0));
+            let left_out: serde_json::Map<String, serde_json::Value> =
+                Policy::ALL.iter().map(none).collect();
+            return super::print_json(&json!({
+                "out": self.out, "labels": [{
+                    "question": ONLY_QUESTION, "method": summary.method, "items": summary.items,
+                    "labelled": summary.labelled, "chosen": summary.chosen,
+                    "intervals_calibrated_on_controls": summary.calibrated,
+                    "includes_shared_error": summary.includes_shared && !summary.choices,
+                }],
+                "votes": summary.votes, "policy": policy.to_string(), "votes_left_out_by_policy": left_out, "simulated": false,
+            }));
+        }
+        super::note(&format!(
+            "{ONLY_QUESTION}: {} of {} items labelled by {}",
+            summary.labelled, summary.items, summary.method
+        ));
+        if !summary.chosen.is_empty() {
+            super::note(&format!("  chosen on the controls: {}", summary.chosen));
+        }
+        super::note(&format!("wrote {}", self.out.display()));
+        Ok(())
+    }
+}
+
+const NO_SHARED_ERROR: &str = "no answer is known, so the error that all annotators share cannot be seen: standard errors are too small";
 
 /// The same for votes that have been read already.
 pub fn of_study(study: &Study, args: &Args) -> Result<()> {
@@ -115,9 +185,7 @@ pub fn of_study(study: &Study, args: &Args) -> Result<()> {
         if let Labels::Numbers(n) = &labels
             && !n.includes_shared
         {
-            super::warn(
-                "no answer is known, so the error that all annotators share cannot be seen: standard errors are too small",
-            );
+            super::warn(NO_SHARED_ERROR);
         }
         summary.push(json!({
             "question": study.questions[question].name, "method": method.name(), "items": items.len(),

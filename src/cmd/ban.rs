@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<()> {
         )?);
         return Ok(());
     }
-    let verdicts = study.verdicts(&rules)?;
+    let verdicts = study.judge(&rules)?;
     let mut bans = Vec::new();
     for (annotator, verdict) in study.annotators.iter().zip(&verdicts) {
         if let Verdict::Banned {
@@ -89,10 +89,13 @@ pub fn run(args: &Args) -> Result<()> {
             sequence,
         } = verdict
         {
+            let other = evidence.partner.map_or_else(String::new, |p| {
+                format!("; the other is {}", study.annotators[p.annotator as usize])
+            });
             bans.push((
                 annotator,
                 rule.to_string(),
-                evidence.to_string(),
+                format!("{evidence}{other}"),
                 *at_control,
                 *sequence,
             ));

@@ -1,7 +1,9 @@
 //! `veche bench`: measures veche on this machine.
 
 use crate::{Problem, Result, config::Project, pool::build, problem};
+use rand::RngExt;
 use std::{fs, io::Write, path::PathBuf, process::Command as Process, time::Instant};
+use veche_analysis::benchmark::{Candidate, cap_for_size, reachable_pairs, select};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -11,6 +13,7 @@ use std::{fs, io::Write, path::PathBuf, process::Command as Process, time::Insta
 )]
 pub enum Command {
     Pool(Pool),
+    Benchmark(Benchmark),
     #[command(hide = true)]
     PoolOnce(PoolOnce),
 }
@@ -30,6 +33,21 @@ pub struct Pool {
     /// Controls
     #[arg(long, default_value_t = 500)]
     pub controls: usize,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Time of choosing a balanced benchmark among many candidates, without reading files
+///
+/// Twenty ranges, the older ones rarer. Photos of three people give at most one, so without a cap nearly every photo is used and
+/// the choice has to settle who comes from which: the hardest case, measured up to 100,000 candidates.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  veche bench benchmark --candidates 100000,1000000")]
+pub struct Benchmark {
+    /// Numbers of candidates, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    pub candidates: Vec<usize>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
@@ -69,6 +87,7 @@ pub fn run(command: &Command) -> Result<()> {
             })
         }
         Command::Pool(args) => pool(args),
+        Command::Benchmark(args) => benchmark(args),
     }
 }
 
@@ -133,6 +152,70 @@ fn pool(args: &Pool) -> Result<()> {
             format!("{:.3}", row.seconds),
             format!("{:.2}", 1e6 * row.seconds / row.items as f64),
             format!("{:.0}", row.peak_mib),
+        ]);
+    }
+    super::print(&super::table(&table));
+    Ok(())
+}
+
+/// Candidates of 20 ranges of which the older are rarer, three in five of them men, three to a photo.
+fn candidates(n: usize) -> Vec<Candidate> {
+    let mut dice = veche_pools::random::stream(1, "bench benchmark");
+    let photos = (n / 3).max(1) as u32;
+    let mut draw = || Candidate {
+        block: (20.0 * dice.random::<f64>().powi(2)) as u32,
+        is_male: dice.random_bool(0.6),
+        group: Some(dice.random_range(0..photos)),
+        cost: dice.random_range(0..20_000),
+    };
+    (0..n).map(|_| draw()).collect()
+}
+
+fn benchmark(args: &Benchmark) -> Result<()> {
+    let mut rows = Vec::new();
+    for &n in &args.candidates {
+        let shared = candidates(n);
+        let single: Vec<Candidate> = shared
+            .iter()
+            .map(|c| Candidate { group: None, ..*c })
+            .collect();
+        let size = |given: &[Candidate]| -> Result<u32> {
+            Ok(cap_for_size(&reachable_pairs(given, 20, 1)?, n as u64 / 50))
+        };
+        let cases = [
+            ("photos of one person, no cap", &single, u32::MAX),
+            (
+                "photos of three, a fiftieth of the candidates",
+                &shared,
+                size(&shared)?,
+            ),
+            ("photos of three, no cap", &shared, u32::MAX),
+        ];
+        // The last takes minutes with a million.
+        let n_cases = if n > 100_000 { 2 } else { 3 };
+        for (name, given, cap) in cases.into_iter().take(n_cases) {
+            let start = Instant::now();
+            let found = select(given, 20, cap, 1)?;
+            rows.push(serde_json::json!({
+                "candidates": n, "case": name, "chosen": found.chosen.len(), "relaxations": found.relaxations,
+                "seconds": start.elapsed().as_secs_f64(),
+            }));
+        }
+    }
+    if args.json {
+        return super::print_json(&rows);
+    }
+    let head = ["candidates", "case", "chosen", "relaxations", "seconds"];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for row in &rows {
+        let seconds = format!("{:.3}", row["seconds"].as_f64().unwrap_or_default());
+        let text = |key: &str| row[key].to_string().replace('"', "");
+        table.push(vec![
+            text("candidates"),
+            text("case"),
+            text("chosen"),
+            text("relaxations"),
+            seconds,
         ]);
     }
     super::print(&super::table(&table));

@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<()> {
 
     step("scores and bans", "from the hidden controls");
     let study = VotesArgs::campaign(&args.out).open()?;
-    let verdicts = study.verdicts(study.rules())?;
+    let verdicts = study.judge(study.rules())?;
     let counting = Counting {
         policy: study.policy(),
         verdicts: &verdicts,

@@ -28,8 +28,8 @@ pub fn explain(
             .value(annotator)
             .fail();
     };
-    let context = study.context(rules)?;
-    let history = &study.histories()[who];
+    let (histories, context) = study.judging(rules)?;
+    let history = &histories[who];
     let mut text = String::new();
     let mut drawn: Option<(f64, Line)> = None;
     for rule in rules {
@@ -42,6 +42,21 @@ pub fn explain(
             None => (String::new(), String::new()),
         };
         let _ = writeln!(text, "rule {} {name}", path.rule);
+        if let Some(partner) = path.partner {
+            let other = &study.annotators[partner.annotator as usize];
+            let what = if partner.same_items {
+                "answers to the same items"
+            } else {
+                "answers at the same place of the sequence, to different items"
+            };
+            let _ = writeln!(text, "most alike: {other}, {what}");
+        }
+        if path.rule == RuleName::Insensitive {
+            let _ = writeln!(
+                text,
+                "a ban needs the statistic below the boundary, a share of a typical annotator's correlation on these items"
+            );
+        }
         let (statistic, plain) = words(path.rule);
         let mut rows = vec![
             ["answer", plain, statistic, "boundary", ""]
@@ -92,7 +107,10 @@ pub fn explain(
             x: Axis::new("controls or tasks answered", ""),
             y: Axis::new(
                 statistic,
-                if path.rule == RuleName::Sequential {
+                if matches!(
+                    path.rule,
+                    RuleName::Sequential | RuleName::Insensitive | RuleName::Duplicate
+                ) {
                     String::new()
                 } else {
                     unit
@@ -125,6 +143,11 @@ fn words(rule: RuleName) -> (&'static str, &'static str) {
         RuleName::Sequential => ("log-likelihood ratio, bot against honest", "so far"),
         RuleName::TooFast => ("share of fast tasks", "fast"),
         RuleName::Constant => ("share of the most frequent answer", "same"),
+        RuleName::Insensitive => (
+            "correlation with others, most favourable view",
+            "correlation",
+        ),
+        RuleName::Duplicate => ("log-likelihood ratio, copied against chance", "share equal"),
     }
 }
 
@@ -156,7 +179,7 @@ pub fn read_rules(study: &Study, file: &Path) -> Result<(Policy, Vec<Rule>)> {
 
 /// What other rules would have done: who is banned under which, and what it does to the labels.
 pub fn replay(study: &Study, own: (Policy, &[Rule]), other: (Policy, &[Rule])) -> Result<String> {
-    let verdicts = (study.verdicts(own.1)?, study.verdicts(other.1)?);
+    let verdicts = (study.judge(own.1)?, study.judge(other.1)?);
     let banned = |verdicts: &[Verdict]| -> BTreeSet<usize> {
         let is = |(_, v): &(usize, &Verdict)| matches!(v, Verdict::Banned { .. });
         verdicts

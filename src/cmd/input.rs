@@ -47,6 +47,22 @@ pub struct VotesArgs {
     pub skip_bad_rows: bool,
 }
 
+/// Said where answers are 0, 1, … up to 4 at most.
+pub const MAY_BE_LABELS: &str =
+    "answers are taken as numbers; if 0, 1 … are labels, say --scale choice";
+
+/// Whether a name matches a pattern in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|tail| {
+            (0..=tail.len())
+                .filter(|&at| tail.is_char_boundary(at))
+                .any(|at| matches(rest, &tail[at..]))
+        }),
+    }
+}
+
 /// What answers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
@@ -96,27 +112,98 @@ impl VotesArgs {
         }
     }
 
-    /// Reads the votes and says on stderr what was left out.
-    pub fn open(&self) -> Result<Study> {
-        let scale = match self.scale {
+    /// Whether answers were said to be numbers or labels.
+    pub fn hint(&self) -> ScaleHint {
+        match self.scale {
             Kind::Auto => ScaleHint::Auto,
             Kind::Number => ScaleHint::Number,
             Kind::Choice => ScaleHint::Choice,
+        }
+    }
+
+    /// Columns that were named.
+    pub fn mapping(&self) -> VoteMapping {
+        VoteMapping {
+            annotator: self.annotator_column.clone(),
+            item: self.item_column.clone(),
+            value: self.answer_column.clone(),
+            truth: self.truth_column.clone(),
+            ..VoteMapping::default()
+        }
+    }
+
+    /// The tables of votes: one file, or all tables of a folder that is no campaign, or those whose names match a pattern with
+    /// `*` in the last part of the path, sorted by name. `None` for a campaign.
+    pub fn tables(&self) -> Result<Option<Vec<PathBuf>>> {
+        let path = &self.votes;
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
+        let (dir, pattern) = if path.is_dir() {
+            if path.join(crate::config::FILE).exists() {
+                return Ok(None);
+            }
+            (path.as_path(), None)
+        } else if name.contains('*') && !path.exists() {
+            let dir = path.parent().filter(|d| !d.as_os_str().is_empty());
+            (dir.unwrap_or(std::path::Path::new(".")), Some(name))
+        } else {
+            return Ok(Some(vec![path.clone()]));
         };
+        let fail = |e: std::io::Error| crate::Problem::io("read the folder", dir, &e);
+        let mut tables = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(fail)? {
+            let file = entry.map_err(fail)?.path();
+            let name = file
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            let wanted = match pattern {
+                Some(pattern) => matches(pattern, name),
+                None => ["parquet", "csv", "tsv"]
+                    .iter()
+                    .any(|e| file.extension().is_some_and(|x| x.eq_ignore_ascii_case(e))),
+            };
+            if wanted && file.is_file() {
+                tables.push(file);
+            }
+        }
+        tables.sort();
+        if tables.is_empty() && pattern.is_none() {
+            // No campaign and no tables: the error of a missing campaign says what there should be.
+            return Ok(None);
+        }
+        if tables.is_empty() {
+            return problem("no file matches this pattern").file(path).fail();
+        }
+        Ok(Some(tables))
+    }
+
+    /// Errors if several tables were named where only one can be read.
+    pub fn refuse_several(&self) -> Result<()> {
+        match self.tables()? {
+            Some(tables) if tables.len() > 1 || tables.first() != Some(&self.votes) => {
+                problem("tables of a folder are read together only if each has one row per vote with an annotator, an item and a \
+                         number or label, and nothing is to be left out")
+                    .file(&self.votes)
+                    .hint("`veche aggregate` of one of the files says what is different about it")
+                    .fail()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the votes and says on stderr what was left out.
+    pub fn open(&self) -> Result<Study> {
         let study = Study::open(
             &self.votes,
             &Reading {
                 truth: self.truth.clone(),
-                scale,
+                scale: self.hint(),
                 duplicates: self.duplicates.into(),
                 skip_bad_rows: self.skip_bad_rows,
-                mapping: VoteMapping {
-                    annotator: self.annotator_column.clone(),
-                    item: self.item_column.clone(),
-                    value: self.answer_column.clone(),
-                    truth: self.truth_column.clone(),
-                    ..VoteMapping::default()
-                },
+                mapping: self.mapping(),
             },
         )?;
         // Commands that look at all questions must not pass over a misspelt one in silence.
@@ -142,9 +229,7 @@ impl VotesArgs {
             for question in &study.questions {
                 let few = |s: &veche_pools::NumberScale| s.min == 0.0 && s.max <= 4.0;
                 if matches!(&question.scale, Scale::Number(s) if few(s)) {
-                    super::warn(
-                        "answers are taken as numbers; if 0, 1 … are labels, say --scale choice",
-                    );
+                    super::warn(MAY_BE_LABELS);
                 }
             }
         }
@@ -190,6 +275,16 @@ pub enum PolicyArg {
     Keep,
 }
 
+impl From<PolicyArg> for Policy {
+    fn from(policy: PolicyArg) -> Self {
+        match policy {
+            PolicyArg::FromTheStart => Self::FromTheStart,
+            PolicyArg::AfterBan => Self::AfterBan,
+            PolicyArg::Keep => Self::Keep,
+        }
+    }
+}
+
 impl RuleArgs {
     /// The rules: the one given (on this question, or the first of numbers), else the campaign's.
     pub fn rules(&self, study: &Study, question: Option<&str>) -> Result<Vec<Rule>> {
@@ -207,19 +302,14 @@ impl RuleArgs {
 
     /// The verdict on every annotator.
     pub fn verdicts(&self, study: &Study, question: Option<&str>) -> Result<Vec<Verdict>> {
-        study.verdicts(&self.rules(study, question)?)
+        study.judge(&self.rules(study, question)?)
     }
 }
 
 impl PolicyArgs {
     /// The policy: the one given, else the campaign's.
     pub fn policy(&self, study: &Study) -> Policy {
-        match self.policy {
-            Some(PolicyArg::FromTheStart) => Policy::FromTheStart,
-            Some(PolicyArg::AfterBan) => Policy::AfterBan,
-            Some(PolicyArg::Keep) => Policy::Keep,
-            None => study.policy(),
-        }
+        self.policy.map_or_else(|| study.policy(), Into::into)
     }
 }
 
@@ -240,7 +330,11 @@ pub struct MethodArgs {
 impl MethodArgs {
     /// Settings with the flags over the campaign's.
     pub fn settings(&self, study: &Study) -> Result<NumberSettings> {
-        let mut settings = labels::settings(study);
+        self.over(labels::settings(study))
+    }
+
+    /// These settings with the flags over them.
+    pub fn over(&self, mut settings: NumberSettings) -> Result<NumberSettings> {
         settings.temperature = self.temperature.unwrap_or(settings.temperature);
         settings.cap = self.cap.unwrap_or(settings.cap);
         settings.level = self.level.unwrap_or(settings.level);

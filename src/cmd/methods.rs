@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use veche_analysis::{
     Interval,
-    aggregation::{ChoiceMethod, NumberMethod, bakeoff::BakeoffSettings},
+    aggregation::{ChoiceMethod, NumberMethod, NumberRow, bakeoff::BakeoffSettings},
 };
 
 /// Compare all methods on the controls, every score computed without the item under test
@@ -156,6 +156,7 @@ pub fn as_json(study: &Study, question: usize, rows: &Rows) -> Vec<Value> {
                     "method": r.method.name(), "question": name, "mae": r.mae, "mae_low": mae.0, "mae_high": mae.1,
                     "rmse": r.rmse, "rmse_low": rmse.0, "rmse_high": rmse.1, "bias": r.bias,
                     "coverage": r.coverage, "coverage_nominal": r.coverage_nominal, "interval_width": r.interval_width,
+                    "coverage_table": r.coverage_table,
                     "n_items": r.n_items, "convergence": r.convergence, "simulated": study.simulated,
                 });
                 row[cs(r.within, "")] = json!(r.cs);
@@ -185,6 +186,7 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
         None => String::new(),
     };
     let mut table = Vec::new();
+    let mut after = String::new();
     let asked = &study.questions[question];
     let n = match rows {
         Rows::Numbers(rows) => {
@@ -220,6 +222,7 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
                         .unwrap_or_default(),
                 ]);
             }
+            after = coverage(rows);
             rows.first().map_or(0, |r| r.n_items)
         }
         Rows::Choices(rows) => {
@@ -242,8 +245,40 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
         ""
     };
     format!(
-        "{}: methods compared on {n} items with known answers{simulated}\n{}",
+        "{}: methods compared on {n} items with known answers{simulated}\n{}{after}",
         asked.name,
+        super::table(&table)
+    )
+}
+
+/// How often intervals of four levels held the truth, and how wide they are.
+fn coverage(rows: &[NumberRow]) -> String {
+    let Some(first) = rows.iter().find(|r| !r.coverage_table.is_empty()) else {
+        return String::new();
+    };
+    let percent = |x: f64| format!("{:.0}", 100.0 * x);
+    let mut table = vec![vec!["method".to_owned()]];
+    for c in &first.coverage_table {
+        table[0].extend([
+            format!("{} %", percent(c.nominal)),
+            "95 % interval".to_owned(),
+            "width".to_owned(),
+        ]);
+    }
+    for r in rows {
+        let mut cells = vec![r.method.name().to_owned()];
+        for c in &r.coverage_table {
+            let ends = (percent(c.interval.low), percent(c.interval.high));
+            cells.extend([
+                percent(c.covered),
+                format!("{}–{}", ends.0, ends.1),
+                format!("{:.1}", c.width),
+            ]);
+        }
+        table.push(cells);
+    }
+    format!(
+        "\nshare of intervals that held the truth, per cent, by level, and their mean width\n{}",
         super::table(&table)
     )
 }
@@ -251,7 +286,10 @@ pub fn as_text(study: &Study, question: usize, rows: &Rows) -> String {
 fn write_csv(path: &std::path::Path, rows: &[Value]) -> Result<()> {
     let mut columns: Vec<&String> = Vec::new();
     for row in rows.iter().filter_map(Value::as_object) {
-        for key in row.keys().filter(|k| *k != "convergence") {
+        for key in row
+            .keys()
+            .filter(|k| *k != "convergence" && *k != "coverage_table")
+        {
             if !columns.contains(&key) {
                 columns.push(key);
             }

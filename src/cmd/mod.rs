@@ -3,12 +3,16 @@
 pub mod aggregate;
 pub mod ban;
 pub mod bench;
+pub mod benchmark;
+pub mod curves;
 pub mod demo;
 pub mod explain;
 pub mod init;
 pub mod input;
 pub mod man;
 pub mod methods;
+pub mod model;
+pub mod plan;
 pub mod pool;
 pub mod report;
 pub mod score;

@@ -27,7 +27,7 @@ pub(super) fn parse(path: &Path, bytes: Vec<u8>, skipped: &mut Skipped) -> Resul
         write: 0,
         line: 1,
     };
-    reader.separator = reader.sniff();
+    reader.separator = separator(path, &reader.bytes);
     let mut fields = Vec::new();
     let mut columns = Vec::new();
     while columns.is_empty() {
@@ -70,6 +70,39 @@ pub(super) fn parse(path: &Path, bytes: Vec<u8>, skipped: &mut Skipped) -> Resul
     builder.finish(bytes, skipped)
 }
 
+/// The separator: that of the file's ending if the header has it, else the most frequent of tab, semicolon and comma
+/// in the header outside quotes. Excel writes semicolons into .csv where the comma is the decimal sign.
+pub(crate) fn separator(path: &Path, bytes: &[u8]) -> u8 {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    let is_tsv = ["tsv", "tab"]
+        .iter()
+        .any(|e| extension.eq_ignore_ascii_case(e));
+    let (mut quoted, mut counts) = (false, [0usize; 3]);
+    let blank = bytes
+        .iter()
+        .position(|b| !b.is_ascii_whitespace())
+        .unwrap_or(0);
+    for &byte in &bytes[blank..] {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' | b'\r' if !quoted => break,
+            b',' if !quoted => counts[0] += 1,
+            b';' if !quoted => counts[1] += 1,
+            b'\t' if !quoted => counts[2] += 1,
+            _ => {}
+        }
+    }
+    if is_tsv && (counts[2] > 0 || counts == [0; 3]) {
+        return b'\t';
+    }
+    let most = counts[0].max(counts[1]).max(counts[2]);
+    match counts.iter().position(|&c| c == most) {
+        Some(1) => b';',
+        Some(2) => b'\t',
+        _ => b',',
+    }
+}
+
 struct Reader<'a> {
     path: &'a Path,
     separator: u8,
@@ -81,40 +114,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The separator: that of the file's ending if the header has it, else the most frequent of tab, semicolon and comma
-    /// in the header outside quotes. Excel writes semicolons into .csv where the comma is the decimal sign.
-    fn sniff(&mut self) -> u8 {
-        let extension = self.path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        let is_tsv = ["tsv", "tab"]
-            .iter()
-            .any(|e| extension.eq_ignore_ascii_case(e));
-        let (mut quoted, mut counts) = (false, [0usize; 3]);
-        let blank = self
-            .bytes
-            .iter()
-            .position(|b| !b.is_ascii_whitespace())
-            .unwrap_or(0);
-        for &byte in &self.bytes[blank..] {
-            match byte {
-                b'"' => quoted = !quoted,
-                b'\n' | b'\r' if !quoted => break,
-                b',' if !quoted => counts[0] += 1,
-                b';' if !quoted => counts[1] += 1,
-                b'\t' if !quoted => counts[2] += 1,
-                _ => {}
-            }
-        }
-        if is_tsv && (counts[2] > 0 || counts == [0; 3]) {
-            return b'\t';
-        }
-        let most = counts[0].max(counts[1]).max(counts[2]);
-        match counts.iter().position(|&c| c == most) {
-            Some(1) => b';',
-            Some(2) => b'\t',
-            _ => b',',
-        }
-    }
-
     /// Reads one record: pushes the end of each cell (in `bytes`) to `ends` and returns the line on which it starts, or
     /// `None` at the end of the file. Blank lines are passed over.
     fn record(&mut self, ends: &mut Vec<usize>) -> Result<Option<u64>> {

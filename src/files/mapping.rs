@@ -78,31 +78,31 @@ impl VoteMapping {
 
 /// Where one answer of a row stands, and to which question.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct AnswerColumn {
+pub(crate) struct AnswerColumn {
     /// The question, or the column that names it.
-    pub(super) question: Asked,
-    pub(super) from: Cell,
-    pub(super) truth: Option<usize>,
+    pub(crate) question: Asked,
+    pub(crate) from: Cell,
+    pub(crate) truth: Option<usize>,
     /// Whether an empty cell is an annotator who could not tell, or no vote at all.
-    pub(super) empty_is_unsure: bool,
+    pub(crate) empty_is_unsure: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     Always(String),
     Column(usize),
 }
 
 /// The cell of an answer; typed tables (our Parquet) have numbers and choices apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Column(usize),
     Typed { number: usize, choice: usize },
 }
 
 /// How the item of a row is named.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum ItemColumns {
+pub(crate) enum ItemColumns {
     /// As the cell says.
     Whole(usize),
     /// By the opaque task name at the end of a path or address.
@@ -113,21 +113,21 @@ pub(super) enum ItemColumns {
 
 /// A table's columns with their meanings.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Layout {
-    pub(super) annotator: usize,
-    pub(super) item: ItemColumns,
-    pub(super) answers: Vec<AnswerColumn>,
-    pub(super) seconds: Option<usize>,
-    pub(super) started: Option<usize>,
-    pub(super) submitted: Option<usize>,
-    pub(super) assignment: Option<usize>,
-    pub(super) status: Option<usize>,
-    pub(super) source: Option<usize>,
-    pub(super) hint: Option<usize>,
+pub(crate) struct Layout {
+    pub(crate) annotator: usize,
+    pub(crate) item: ItemColumns,
+    pub(crate) answers: Vec<AnswerColumn>,
+    pub(crate) seconds: Option<usize>,
+    pub(crate) started: Option<usize>,
+    pub(crate) submitted: Option<usize>,
+    pub(crate) assignment: Option<usize>,
+    pub(crate) status: Option<usize>,
+    pub(crate) source: Option<usize>,
+    pub(crate) hint: Option<usize>,
 }
 
 /// Looks a column up among names; shared by tables in memory and by Parquet files of which only the schema is read.
-pub(super) trait Header {
+pub(crate) trait Header {
     fn find(&self, name: &str) -> Option<usize>;
     fn need(&self, names: &[&str]) -> Result<usize>;
     /// Whether there is such a column, even one whose type cannot be read.
@@ -172,7 +172,7 @@ fn needed(header: &impl Header, named: Option<&String>, usual: &[&str]) -> Resul
 
 impl Layout {
     /// The meanings of the columns of a plain vote table, long or wide.
-    pub(super) fn plain(
+    pub(crate) fn plain(
         header: &impl Header,
         mapping: &VoteMapping,
         questions: &[Question],
@@ -206,7 +206,7 @@ impl Layout {
 
     /// The meanings of the columns of a table of truths: item, question if several, truth (or value, answer, label, or one
     /// column per question). The annotator's column is not looked at.
-    pub(super) fn truths(
+    pub(crate) fn truths(
         header: &impl Header,
         mapping: &VoteMapping,
         questions: &[Question],

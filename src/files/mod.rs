@@ -2,13 +2,16 @@
 
 pub mod atomic;
 mod columns;
-mod delimited;
+pub mod datasets;
+pub(crate) mod delimited;
 mod encoding;
+pub mod guesses;
 pub mod items;
+pub mod manifest;
 pub mod mapping;
 pub mod names;
-pub mod numbers;
 mod parquet;
+pub mod predictions;
 mod rows;
 pub mod skipped;
 pub mod table;
@@ -20,9 +23,9 @@ pub mod votes_read;
 pub mod votes_write;
 
 pub use atomic::{replace_dir_atomically, write_atomically};
+pub use manifest::{Manifest, ManifestOptions, read_manifest};
 pub use mapping::VoteMapping;
 pub use names::Names;
-pub use numbers::{NumberColumns, read_numbers};
 pub(crate) use parquet::write as write_columns;
 pub use skipped::Skipped;
 pub use table::{Row, Table};

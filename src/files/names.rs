@@ -29,7 +29,7 @@ impl PartialEq for Names {
 
 /// Multiply and fold, eight bytes at a time: several times faster than SipHash on short names. The hash decides where
 /// a name is looked for, never its number.
-fn hash(name: &str) -> u64 {
+pub(crate) fn hash(name: &str) -> u64 {
     let fold = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
         (product >> 64) as u64 ^ product as u64
@@ -74,7 +74,11 @@ impl Names {
 
     /// The index of a name, which is added if it is new.
     pub fn intern(&mut self, name: &str) -> u32 {
-        let hash = hash(name);
+        self.intern_hashed(name, hash(name))
+    }
+
+    /// The same for a name whose [`hash`] is known already.
+    pub(crate) fn intern_hashed(&mut self, name: &str, hash: u64) -> u32 {
         let at = self.slot(name, hash);
         if let Some(index) = self.slots[at].1.checked_sub(1) {
             return index;
@@ -87,6 +91,11 @@ impl Names {
             self.grow();
         }
         index
+    }
+
+    /// Forgets what is only needed to find and add names. What is looked up afterwards is not found.
+    pub(crate) fn freeze(&mut self) {
+        self.slots = vec![(0, 0); 16];
     }
 
     /// All names in index order.

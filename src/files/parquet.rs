@@ -55,23 +55,6 @@ impl Values {
             Self::Nothing => Ok(()),
         };
     }
-
-    /// The value as a number where the column is numeric and the value is not null.
-    pub(super) fn number(&self, row: usize) -> Option<f64> {
-        match self {
-            Self::Whole(c) => c.get(row).map(|v| v as f64),
-            Self::WholePositive(c) => c.get(row).map(|v| v as f64),
-            Self::Double(c) => c.get(row),
-            // 0.1 as f32 means 0.1, not 0.100000001: what its text says.
-            Self::Single(c) => c.get(row).and_then(|v| v.to_string().parse().ok()),
-            _ => None,
-        }
-    }
-
-    /// Whether the column holds numbers, so that [`Values::number`] is `None` for nulls only.
-    pub(super) fn is_numeric(&self) -> bool {
-        !matches!(self, Self::Text(_) | Self::Truth(_) | Self::Nothing)
-    }
 }
 
 /// An opened file: its columns' names, and the columns that were asked for.

@@ -257,7 +257,7 @@ pub(crate) fn check_number(value: f64) -> std::result::Result<f64, &'static str>
 }
 
 /// Whether the file begins as Parquet does; says clearly why it cannot be read at all.
-pub(super) fn is_parquet(path: &Path) -> Result<bool> {
+pub(crate) fn is_parquet(path: &Path) -> Result<bool> {
     let fail = |e: io::Error| Problem::io("read the file", path, &e);
     if fs::metadata(path).map_err(fail)?.is_dir() {
         return problem("is a folder, not a table")

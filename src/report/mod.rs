@@ -7,7 +7,7 @@ mod blocks;
 mod cards;
 pub mod chart;
 mod data;
-mod format;
+pub(crate) mod format;
 mod page;
 mod question;
 #[cfg(test)]

@@ -117,6 +117,7 @@ fn every_command_prints_the_documented_keys() {
         "coverage",
         "coverage_nominal",
         "interval_width",
+        "coverage_table",
         "n_items",
         "convergence",
         "simulated",

@@ -5,16 +5,17 @@ use super::formula::{Buffers, Crowd, Formula, Scratch, View};
 use super::noise::Evidence;
 use super::standing::Standing;
 use crate::NumberVotes;
+use std::sync::Arc;
 
 /// Votes, truths and what follows from them for some formulas.
 pub(super) struct Engine<'a> {
     pub(super) votes: &'a NumberVotes,
     pub(super) truth: &'a [Option<f64>],
-    pub(super) evidence: Evidence,
-    pub(super) crowd: Crowd,
-    skills: Vec<Skill>,
+    pub(super) evidence: Arc<Evidence>,
+    pub(super) crowd: Arc<Crowd>,
+    skills: Arc<[Skill]>,
     /// Empty unless a formula asks for it.
-    standings: Vec<Standing>,
+    standings: Arc<[Standing]>,
     with_standings: bool,
 }
 
@@ -25,6 +26,18 @@ impl<'a> Engine<'a> {
         truth: &'a [Option<f64>],
         evidence: Evidence,
         formulas: &[Formula],
+    ) -> Self {
+        let crowd = Arc::new(Crowd::of(votes, evidence.within, formulas));
+        Self::fitted(votes, truth, evidence, formulas, crowd)
+    }
+
+    /// The same with the iterations done already, for these votes and for these formulas at least.
+    pub(super) fn fitted(
+        votes: &'a NumberVotes,
+        truth: &'a [Option<f64>],
+        evidence: Evidence,
+        formulas: &[Formula],
+        crowd: Arc<Crowd>,
     ) -> Self {
         let skills = evidence.skills();
         let with_standings = formulas.iter().any(Formula::needs_standings);
@@ -38,11 +51,24 @@ impl<'a> Engine<'a> {
         Self {
             votes,
             truth,
-            crowd: Crowd::of(votes, evidence.within, formulas),
-            evidence,
-            skills,
-            standings,
+            crowd,
+            evidence: Arc::new(evidence),
+            skills: skills.into(),
+            standings: standings.into(),
             with_standings,
+        }
+    }
+
+    /// The same evidence and fits before other votes: those of one part of the items.
+    pub(super) fn on<'b>(&self, votes: &'b NumberVotes, truth: &'b [Option<f64>]) -> Engine<'b> {
+        Engine {
+            votes,
+            truth,
+            evidence: Arc::clone(&self.evidence),
+            crowd: Arc::clone(&self.crowd),
+            skills: Arc::clone(&self.skills),
+            standings: Arc::clone(&self.standings),
+            with_standings: self.with_standings,
         }
     }
 

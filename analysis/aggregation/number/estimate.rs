@@ -1,10 +1,12 @@
 //! One pass over the items: every method's estimates with their standard errors and intervals.
 
 use rayon::prelude::*;
+use std::sync::Arc;
 
+use super::ballot::Point;
 use super::calibration::Calibration;
 use super::engine::Engine;
-use super::formula::{Crowd, Formula, Scratch};
+use super::formula::{Crowd, Formula, Scratch, View};
 use super::hybrid::{Mix, SHARES};
 use super::learned::Learned;
 use super::model::Choice;
@@ -20,7 +22,11 @@ use crate::interval::normal_quantile;
 const ITEMS_PER_PIECE: usize = 4096;
 
 /// The formula of a method that has nothing to choose or to learn.
-fn formula(method: NumberMethod, settings: &NumberSettings, noise: &Noise) -> Option<Formula> {
+pub(super) fn formula(
+    method: NumberMethod,
+    settings: &NumberSettings,
+    noise: &Noise,
+) -> Option<Formula> {
     Some(match method {
         NumberMethod::Mean => Formula::Mean,
         NumberMethod::Median => Formula::Median,
@@ -82,16 +88,39 @@ fn convergence(crowd: &Crowd, formulas: &[Formula]) -> Convergence {
     })
 }
 
+/// What methods fit to the votes alone, without any truth: done once for several runs on the same votes.
+pub(in crate::aggregation) struct Fits(Arc<Crowd>);
+
+impl Fits {
+    /// Everything these methods need.
+    pub(in crate::aggregation) fn of(
+        votes: &NumberVotes,
+        methods: &[NumberMethod],
+        settings: &NumberSettings,
+    ) -> Self {
+        let evidence = Evidence::of(votes, &vec![None; votes.n_items()], settings.shrinkage);
+        let all = methods.iter();
+        let formulas: Vec<Formula> = all
+            .flat_map(|m| formulas(*m, settings, &evidence.noise))
+            .collect();
+        Self(Arc::new(Crowd::of(votes, evidence.within, &formulas)))
+    }
+}
+
 /// All items by one method. Settings and table have been checked.
 pub(super) fn estimate(
     method: NumberMethod,
     votes: &NumberVotes,
     truth: &[Option<f64>],
     settings: &NumberSettings,
+    fits: Option<&Fits>,
 ) -> NumberResult {
     let evidence = Evidence::of(votes, truth, settings.shrinkage);
     let formulas = formulas(method, settings, &evidence.noise);
-    let engine = Engine::new(votes, truth, evidence, &formulas);
+    let engine = match fits {
+        Some(Fits(crowd)) => Engine::fitted(votes, truth, evidence, &formulas, crowd.clone()),
+        None => Engine::new(votes, truth, evidence, &formulas),
+    };
     let model = model(method, &engine, &formulas);
     let evidence = &engine.evidence;
     let quantile = normal_quantile(settings.level);
@@ -104,23 +133,7 @@ pub(super) fn estimate(
             for (i, estimate) in estimates.iter_mut().enumerate() {
                 let item = piece * ITEMS_PER_PIECE + i;
                 *estimate = engine.view(item, scratch, |view, buffers| {
-                    let point = model.point(view, buffers);
-                    let se = view.noise.standard_error(point.variance, point.unbiased);
-                    let (low, high) = view.ballot.range();
-                    let value = if point.outside {
-                        point.value
-                    } else {
-                        // Rounding may carry a mean of equal votes past them.
-                        point.value.clamp(low, high)
-                    };
-                    NumberEstimate {
-                        value,
-                        se,
-                        low: se.map(|se| value - quantile * se),
-                        high: se.map(|se| value + quantile * se),
-                        votes: view.ballot.values.len() as u32,
-                        effective_votes: point.effective_votes,
-                    }
+                    estimate_of(view, &model.point(view, buffers), quantile)
                 });
             }
         });
@@ -139,6 +152,26 @@ pub(super) fn estimate(
             model.chosen()
         },
         calibration: calibration.factor(),
+    }
+}
+
+/// An item's estimate with its uncalibrated standard error, and half the width of its normal interval at this quantile.
+pub(super) fn estimate_of(view: &View<'_>, point: &Point, quantile: f64) -> NumberEstimate {
+    let se = view.noise.standard_error(point.variance, point.unbiased);
+    let value = if point.outside {
+        point.value
+    } else {
+        // Rounding may carry a mean of equal votes past them.
+        let (low, high) = view.ballot.range();
+        point.value.clamp(low, high)
+    };
+    NumberEstimate {
+        value,
+        se,
+        low: se.map(|se| value - quantile * se),
+        high: se.map(|se| value + quantile * se),
+        votes: view.ballot.values.len() as u32,
+        effective_votes: point.effective_votes,
     }
 }
 
@@ -195,7 +228,7 @@ mod tests {
         )
         .unwrap();
         let truth = [Some(30.0), Some(50.0), None];
-        let result = estimate(method, &votes, &truth, &NumberSettings::default());
+        let result = estimate(method, &votes, &truth, &NumberSettings::default(), None);
         result.estimates[item].unwrap().value
     }
 

@@ -25,6 +25,7 @@ mod inverse_mae;
 mod inverse_mse;
 mod iqm;
 mod learned;
+pub(in crate::aggregation) mod levels;
 mod lfc_n;
 mod line;
 mod linear;
@@ -33,6 +34,7 @@ mod median;
 mod mode;
 mod model;
 mod noise;
+pub mod parts;
 #[cfg(test)]
 mod properties;
 mod range;
@@ -44,6 +46,7 @@ mod trial;
 mod trimmed;
 mod winsorized;
 
+pub(in crate::aggregation) use estimate::Fits;
 use serde::{Deserialize, Serialize};
 
 use super::Convergence;
@@ -319,6 +322,17 @@ impl NumberMethod {
         truth: &[Option<f64>],
         settings: &NumberSettings,
     ) -> Result<NumberResult, Error> {
+        self.estimate_fitted(votes, truth, settings, None)
+    }
+
+    /// [`Self::estimate`] with what [`Fits::of`] fitted to the same votes for this method.
+    pub(in crate::aggregation) fn estimate_fitted(
+        self,
+        votes: &NumberVotes,
+        truth: &[Option<f64>],
+        settings: &NumberSettings,
+        fits: Option<&Fits>,
+    ) -> Result<NumberResult, Error> {
         settings.check()?;
         check_truths(truth.len(), votes.n_items())?;
         check_finite(votes, truth)?;
@@ -328,7 +342,7 @@ impl NumberMethod {
                 method: self.name(),
             });
         }
-        Ok(estimate::estimate(self, votes, truth, settings))
+        Ok(estimate::estimate(self, votes, truth, settings, fits))
     }
 }
 

@@ -109,8 +109,15 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Two passes over all votes.
     pub(super) fn of(votes: &NumberVotes, truth: &[Option<f64>], shrinkage: Shrinkage) -> Self {
-        let controls = ControlErrors::of(votes, truth);
-        let within = variance_within(votes);
+        Self::new(
+            ControlErrors::of(votes, truth),
+            variance_within(votes),
+            shrinkage,
+        )
+    }
+
+    /// From sums over controls and the variance of votes within items.
+    pub(super) fn new(controls: ControlErrors, within: Option<f64>, shrinkage: Shrinkage) -> Self {
         let noise = Noise::new(&controls.totals(), within, shrinkage);
         Self {
             controls,
@@ -151,27 +158,50 @@ const ITEMS_PER_PIECE: usize = 1 << 14;
 
 /// Pooled variance of votes around their item's mean, with divisor Σ (K − 1); `None` if no item has two votes.
 fn variance_within(votes: &NumberVotes) -> Option<f64> {
-    let of_item = |item: usize| {
-        let values = votes.item(item).1;
-        if values.len() < 2 {
-            return (0.0, 0.0);
-        }
-        let n = values.len() as f64;
-        let mean = values[0] + values.iter().map(|v| v - values[0]).sum::<f64>() / n;
-        let squares = values.iter().map(|v| (v - mean) * (v - mean)).sum();
-        (squares, n - 1.0)
-    };
-    let add = |a: (f64, f64), b: (f64, f64)| (a.0 + b.0, a.1 + b.1);
-    let pieces: Vec<(f64, f64)> = (0..votes.n_items().div_ceil(ITEMS_PER_PIECE))
+    let pieces: Vec<Scatter> = (0..votes.n_items().div_ceil(ITEMS_PER_PIECE))
         .into_par_iter()
         .map(|piece| {
             let from = piece * ITEMS_PER_PIECE;
             let to = (from + ITEMS_PER_PIECE).min(votes.n_items());
-            (from..to).map(of_item).fold((0.0, 0.0), add)
+            Scatter::of(votes, from..to)
         })
         .collect();
-    let (squares, freedom) = pieces.into_iter().fold((0.0, 0.0), add);
-    (freedom > 0.0).then(|| squares / freedom)
+    Scatter::variance(&pieces)
+}
+
+/// Sums over items for the variance of votes within them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Scatter {
+    squares: f64,
+    freedom: f64,
+}
+
+impl Scatter {
+    /// Over these items, in their order.
+    pub(super) fn of(votes: &NumberVotes, items: std::ops::Range<usize>) -> Self {
+        let mut sums = Self::default();
+        for item in items {
+            let values = votes.item(item).1;
+            if values.len() < 2 {
+                continue;
+            }
+            let n = values.len() as f64;
+            let mean = values[0] + values.iter().map(|v| v - values[0]).sum::<f64>() / n;
+            sums.squares += values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+            sums.freedom += n - 1.0;
+        }
+        sums
+    }
+
+    /// The variance over all pieces, added up in their order; `None` if no item has two votes.
+    pub(super) fn variance(pieces: &[Self]) -> Option<f64> {
+        let mut all = Self::default();
+        for piece in pieces {
+            all.squares += piece.squares;
+            all.freedom += piece.freedom;
+        }
+        (all.freedom > 0.0).then(|| all.squares / all.freedom)
+    }
 }
 
 #[cfg(test)]

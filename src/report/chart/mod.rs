@@ -5,6 +5,7 @@
 
 mod axes;
 mod bars;
+mod curves;
 mod forest;
 mod histogram;
 mod line;
@@ -13,6 +14,7 @@ mod svg;
 
 pub use axes::{Axis, Mark, MarkKind};
 pub use bars::{Bar, Bars};
+pub use curves::{Counts, CurveDot, CurveSeries, Curves, Stretch};
 pub(crate) use forest::mini_interval;
 pub use forest::{Forest, ForestRow};
 pub use histogram::{Bins, Histogram, HistogramGroup};
@@ -39,6 +41,8 @@ pub enum Chart {
     Line(Line),
     /// Points, with a line if wanted.
     Scatter(Scatter),
+    /// Sides by the true answer, with counts below.
+    Curves(Curves),
 }
 
 impl Chart {
@@ -50,6 +54,7 @@ impl Chart {
             Self::Bars(chart) => chart.draw(width),
             Self::Line(chart) => chart.draw(width),
             Self::Scatter(chart) => chart.draw(width),
+            Self::Curves(chart) => chart.draw(width),
         }
     }
 }

@@ -1,0 +1,127 @@
+//! Who computes: one small trait over ONNX Runtime and tract.
+
+pub mod library;
+mod onnxruntime;
+#[cfg(feature = "tract")]
+mod tract;
+
+use super::{
+    description::Recipe,
+    spec::{Backend, Provider, RuntimeOptions},
+};
+use crate::{Result, problem};
+use std::{path::Path, sync::Once};
+
+/// One output of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// Its shape, photos first.
+    pub shape: Vec<usize>,
+    /// Its numbers, row by row.
+    pub values: Vec<f32>,
+}
+
+/// A model that can be run.
+pub trait Engine: Send {
+    /// The outputs of the recipe, in its order, for `n` photos in the order of memory that the model wants. `n` is at least 1.
+    ///
+    /// # Errors
+    /// Whatever the backend says.
+    fn run(&mut self, pixels: &[f32], n: usize) -> Result<Vec<Output>>;
+}
+
+/// Opens a model; also says who computes.
+///
+/// # Errors
+/// A backend that is not there, a model that it cannot run.
+pub fn open(
+    path: &Path,
+    recipe: &Recipe,
+    options: &RuntimeOptions,
+) -> Result<(Box<dyn Engine>, String)> {
+    let elsewhere = options.provider != Provider::Cpu;
+    match options.backend {
+        Backend::Tract if elsewhere => problem("tract computes on the processor only")
+            .hint("leave out --provider, or take --backend onnxruntime")
+            .fail(),
+        Backend::Tract => pure(path, recipe, options),
+        Backend::OnnxRuntime => onnxruntime::open(path, recipe, options),
+        Backend::Auto => match library::find() {
+            Some(_) => onnxruntime::open(path, recipe, options),
+            None if elsewhere => onnxruntime::open(path, recipe, options),
+            None => {
+                static SAID: Once = Once::new();
+                let opened = pure(path, recipe, options)?;
+                SAID.call_once(|| {
+                    crate::cmd::note(
+                        "ONNX Runtime is not here: computing with tract, 2 to 4 times slower. For speed: pip install onnxruntime",
+                    );
+                });
+                Ok(opened)
+            }
+        },
+    }
+}
+
+#[cfg(feature = "tract")]
+fn pure(
+    path: &Path,
+    recipe: &Recipe,
+    options: &RuntimeOptions,
+) -> Result<(Box<dyn Engine>, String)> {
+    tract::open(path, recipe, options)
+}
+
+#[cfg(not(feature = "tract"))]
+fn pure(
+    _path: &Path,
+    _recipe: &Recipe,
+    _options: &RuntimeOptions,
+) -> Result<(Box<dyn Engine>, String)> {
+    problem("ONNX Runtime is not here, and this veche was built without tract")
+        .hint("pip install onnxruntime, or set ORT_DYLIB_PATH to its library")
+        .fail()
+}
+
+/// Photos in runs of `batch`, the last one filled up with zeros: for models that take a fixed number.
+pub(super) fn in_batches(
+    pixels: &[f32],
+    n: usize,
+    batch: usize,
+    mut run: impl FnMut(&[f32]) -> Result<Vec<Output>>,
+) -> Result<Vec<Output>> {
+    let each = pixels.len() / n;
+    let mut all: Vec<Output> = Vec::new();
+    let mut filled = Vec::new();
+    for photos in pixels.chunks(each * batch) {
+        let there = photos.len() / each;
+        let outputs = if there == batch {
+            run(photos)?
+        } else {
+            filled.clear();
+            filled.extend_from_slice(photos);
+            filled.resize(each * batch, 0.0);
+            run(&filled)?
+        };
+        for (i, mut output) in outputs.into_iter().enumerate() {
+            if output.shape.first() != Some(&batch) {
+                return problem(format!(
+                    "the output {} has the shape {:?} for {batch} photos",
+                    output.name, output.shape
+                ))
+                .fail();
+            }
+            output.values.truncate(output.values.len() / batch * there);
+            match all.get_mut(i) {
+                Some(before) => before.values.append(&mut output.values),
+                None => {
+                    output.shape[0] = n;
+                    all.push(output);
+                }
+            }
+        }
+    }
+    Ok(all)
+}

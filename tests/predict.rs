@@ -1,0 +1,3 @@
+//! Networks on photos: crops and pairings against the official code's, `veche predict`, `veche model check`.
+
+mod preprocessing;

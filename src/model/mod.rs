@@ -2,12 +2,22 @@
 
 pub mod backend;
 pub mod checkpoint;
+pub mod crop;
 pub mod description;
+pub mod detector;
+pub mod hide;
 pub mod import;
+pub mod letterbox;
+pub mod masks;
+pub mod nano;
 pub mod network;
 pub mod npy;
 pub mod onnx;
+pub mod pairing;
+pub mod predict;
+pub mod source;
 pub mod spec;
 pub mod variant;
 
 pub use network::Network;
+pub use source::Source;

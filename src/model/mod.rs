@@ -1,6 +1,7 @@
 //! Age networks: MiVOLO's checkpoints become ONNX files without Python, and any ONNX age model runs.
 
 pub mod backend;
+pub mod check;
 pub mod checkpoint;
 pub mod crop;
 pub mod description;
@@ -15,6 +16,7 @@ pub mod npy;
 pub mod onnx;
 pub mod pairing;
 pub mod predict;
+pub mod published;
 pub mod source;
 pub mod spec;
 pub mod variant;

@@ -200,17 +200,9 @@ impl Looking<'_> {
         looked: &mut Looked,
         pixels: &mut Vec<f32>,
     ) -> Result<()> {
-        let boxless = |p: &Person| p.face.is_none() && p.body.is_none();
-        let bare = photo.others.is_empty() && photo.people.len() == 1 && boxless(&photo.people[0]);
         let mut doubts = Vec::new();
-        let (found, eye) = match (&self.detector, self.settings.whole) {
-            (_, Some(whole)) if bare => {
-                let (face, body) = whole.boxes(picture.width(), picture.height());
-                let mut photo = photo.clone();
-                (photo.people[0].face, photo.people[0].body) = (face, body);
-                (photo, &self.eye)
-            }
-            (Some(detector), None) if bare => {
+        let (found, eye) = match &self.detector {
+            Some(detector) if is_bare(photo) => {
                 // A thread that panicked ends the run: what it left behind is not used.
                 let mut detector = detector.lock().unwrap_or_else(PoisonError::into_inner);
                 let found = detector.detect(picture)?;
@@ -218,7 +210,7 @@ impl Looking<'_> {
                 doubts = found.iter().map(|f| f.doubt.clone()).collect();
                 (detected(photo, &found), &self.eye_of_detections)
             }
-            _ => (photo.clone(), &self.eye),
+            _ => (with_whole(photo, self.settings.whole, picture), &self.eye),
         };
         if found.people.is_empty() {
             let nobody = Err("nobody was found in the picture".to_owned());
@@ -249,6 +241,22 @@ impl Looking<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether it is a photo of one person without any box.
+fn is_bare(photo: &Photo) -> bool {
+    let boxless = |p: &Person| p.face.is_none() && p.body.is_none();
+    photo.others.is_empty() && photo.people.len() == 1 && boxless(&photo.people[0])
+}
+
+/// A photo of one person without any box with the boxes that `whole` says; any other as it is.
+pub fn with_whole(photo: &Photo, whole: Option<Whole>, picture: &RgbImage) -> Photo {
+    let mut photo = photo.clone();
+    if let Some(whole) = whole.filter(|_| is_bare(&photo)) {
+        let (face, body) = whole.boxes(picture.width(), picture.height());
+        (photo.people[0].face, photo.people[0].body) = (face, body);
+    }
+    photo
 }
 
 /// A photo with the people that a detector found in it, named as pools name several people of one photo.

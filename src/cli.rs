@@ -51,6 +51,7 @@ pub enum Command {
     /// Age networks: import checkpoints, look at a model, run it
     #[command(subcommand)]
     Model(cmd::model::Command),
+    Predict(Box<cmd::predict::Args>),
     Report(cmd::report::Args),
     /// A balanced benchmark: choose, freeze, check, export, rank models on it
     #[command(subcommand)]
@@ -77,6 +78,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Methods(args) => cmd::methods::run(args),
         Command::Curves(args) => cmd::curves::run(args),
         Command::Model(command) => cmd::model::run(command),
+        Command::Predict(args) => cmd::predict::run(args),
         Command::Report(args) => cmd::report::run(args),
         Command::Benchmark(command) => cmd::benchmark::run(command),
         Command::Bench(command) => cmd::bench::run(command),

@@ -22,3 +22,4 @@ mod kill;
 mod network;
 mod plan;
 mod pool;
+mod predict;

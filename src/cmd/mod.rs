@@ -14,6 +14,7 @@ pub mod methods;
 pub mod model;
 pub mod plan;
 pub mod pool;
+pub mod predict;
 pub mod report;
 pub mod score;
 pub mod simulate;

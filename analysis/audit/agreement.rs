@@ -57,7 +57,7 @@ pub fn agree_on_numbers(
         [alpha, icc, (between - within) / between, k]
     };
     Ok(
-        resampled(parts.collect(), figures, settings).map(|r| Agreement {
+        resampled(&parts.collect::<Vec<_>>(), figures, settings).map(|r| Agreement {
             items: r.items,
             votes: r.votes,
             alpha: r.figures[0].0,
@@ -96,7 +96,7 @@ pub fn agree_on_labels(
         [1.0 - s[2] * (n - 1.0) / (n * n - equal), k]
     };
     Ok(
-        resampled(parts.collect(), figures, settings).map(|r| Agreement {
+        resampled(&parts.collect::<Vec<_>>(), figures, settings).map(|r| Agreement {
             items: r.items,
             votes: r.votes,
             alpha: r.figures[0].0,
@@ -129,7 +129,7 @@ struct Resampled<const N: usize> {
 
 /// Figures of sums over items, and what they are on resampled items. `None` if the first figure is not finite.
 fn resampled<const N: usize>(
-    parts: Vec<Vec<f64>>,
+    parts: &[Vec<f64>],
     figures: impl Fn(&[f64]) -> [f64; N] + Sync,
     settings: &Resampling,
 ) -> Option<Resampled<N>> {

@@ -111,12 +111,8 @@ pub fn doubts(controls: &[ControlView], settings: &DoubtSettings) -> Result<Vec<
         .iter()
         .filter_map(|&c| median(controls[c].answers.clone()))
         .collect();
-    let people = Usual::of(
-        seen.iter()
-            .map(|&c| controls[c].truth)
-            .zip(medians.iter().copied())
-            .collect(),
-    )?;
+    let truths = seen.iter().map(|&c| controls[c].truth);
+    let people = Usual::of(&truths.zip(medians.iter().copied()).collect::<Vec<_>>())?;
     let predicted: Vec<(f64, f64)> = seen
         .iter()
         .filter_map(|&c| Some((controls[c].truth, controls[c].prediction?)))
@@ -124,7 +120,7 @@ pub fn doubts(controls: &[ControlView], settings: &DoubtSettings) -> Result<Vec<
     let network = if predicted.is_empty() {
         None
     } else {
-        Some(Usual::of(predicted)?)
+        Some(Usual::of(&predicted)?)
     };
     let spread_of = |c: usize| robust_sd(&controls[c].answers, 0.0);
     let usual_error = {
@@ -243,7 +239,7 @@ struct Usual {
 }
 
 impl Usual {
-    fn of(points: Vec<(f64, f64)>) -> Result<Self, Error> {
+    fn of(points: &[(f64, f64)]) -> Result<Self, Error> {
         let (x, y): (Vec<f64>, Vec<f64>) = points.iter().map(|(t, a)| (*t, a - t)).unzip();
         let fitted = if x.len() >= ENOUGH {
             Lowess::default().fit(&x, &y)?

@@ -117,9 +117,8 @@ fn fit(groups: &[Sums], l: Two) -> Fit {
         let w = group.weighed(l);
         for i in 0..2 {
             xy[i] += w.xy[i];
-            for j in 0..2 {
-                xx[i][j] += w.xx[i][j];
-            }
+            xx[i][0] += w.xx[i][0];
+            xx[i][1] += w.xx[i][1];
         }
         yy += w.yy;
         logs += w.log_determinant;

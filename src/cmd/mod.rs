@@ -1,6 +1,7 @@
 //! One file per subcommand: its arguments (doc comments are the help) and `run`: read, call, write. No statistics here.
 
 pub mod aggregate;
+pub mod audit;
 pub mod ban;
 pub mod bench;
 pub mod benchmark;

@@ -266,15 +266,15 @@ fn origin(args: &Args, photos: &[Photo]) -> Result<(Provenance, String)> {
             command += &format!(" --{flag} {value}");
         }
     };
-    fn name(value: impl clap::ValueEnum) -> String {
+    fn name(value: &impl clap::ValueEnum) -> String {
         value
             .to_possible_value()
             .map_or_else(String::new, |v| v.get_name().to_owned())
     }
     let shown = |path: &PathBuf| path.display().to_string();
     add("items", Some(shown(&args.items)));
-    add("whole", args.whole.map(name));
-    add("hide", args.hide.map(name));
+    add("whole", args.whole.as_ref().map(name));
+    add("hide", args.hide.as_ref().map(name));
     add("masks", args.masks.as_ref().map(shown));
     add("shard", args.shard.map(|s| format!("{}/{}", s.i, s.n)));
     if args.detector.is_some() {

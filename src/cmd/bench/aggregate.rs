@@ -437,8 +437,10 @@ enum Label {
 
 /// Labels by the number of the item.
 fn labels(crowd: &Crowd, task: Task, path: &Path, frame: &DataFrame) -> Result<Vec<Option<Label>>> {
-    let bad =
-        |e: &dyn std::fmt::Display| problem(format!("labels cannot be compared: {e}")).file(path);
+    let bad = |e: &dyn std::fmt::Display| -> Box<Problem> {
+        let what = format!("labels cannot be compared: {e}");
+        problem(what).file(path).into()
+    };
     let mut all = vec![None; crowd.items as usize];
     let column = |name: &str, kind: &DataType| {
         let column = frame.column(name).and_then(|c| c.cast(kind));

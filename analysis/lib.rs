@@ -4,6 +4,7 @@
 //! depend on the order of votes, on the names of annotators, or on the number of threads.
 
 pub mod aggregation;
+pub mod audit;
 pub mod benchmark;
 pub mod curves;
 pub mod error;

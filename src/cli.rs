@@ -49,9 +49,13 @@ pub enum Command {
     Aggregate(cmd::aggregate::Args),
     Methods(cmd::methods::Args),
     Curves(Box<cmd::curves::Args>),
+    /// What the votes say about annotators: who errs how, who agrees, who tires
+    #[command(subcommand)]
+    Audit(cmd::audit::Command),
     /// Age networks: import checkpoints, look at a model, run it
     #[command(subcommand)]
     Model(cmd::model::Command),
+    Predict(Box<cmd::predict::Args>),
     Report(cmd::report::Args),
     /// A balanced benchmark: choose, freeze, check, export, rank models on it
     #[command(subcommand)]
@@ -78,7 +82,9 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Aggregate(args) => cmd::aggregate::run(args),
         Command::Methods(args) => cmd::methods::run(args),
         Command::Curves(args) => cmd::curves::run(args),
+        Command::Audit(command) => cmd::audit::run(command),
         Command::Model(command) => cmd::model::run(command),
+        Command::Predict(args) => cmd::predict::run(args),
         Command::Report(args) => cmd::report::run(args),
         Command::Benchmark(command) => cmd::benchmark::run(command),
         Command::Bench(command) => cmd::bench::run(command),

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod assemble;
+pub mod audit;
 pub mod benchmark;
 pub mod bulk;
 pub mod cli;

@@ -11,6 +11,7 @@
 
 mod support;
 
+mod audit;
 mod bad_input;
 mod benchmark;
 mod campaign;
@@ -22,3 +23,4 @@ mod kill;
 mod network;
 mod plan;
 mod pool;
+mod predict;

@@ -201,7 +201,10 @@ mod tests {
             Err(Error::Item { item: 1, .. })
         ));
         assert!(imbalance(&[f64::NAN], &Lds::default()).is_err());
-        assert_eq!(imbalance(&[], &Lds::default()).unwrap().weights, []);
+        assert_eq!(
+            imbalance(&[], &Lds::default()).unwrap().weights,
+            Vec::<f64>::new()
+        );
         assert_eq!(imbalance(&[500.0], &Lds::default()).unwrap().counts[120], 1);
     }
 }

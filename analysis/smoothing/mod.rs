@@ -15,7 +15,7 @@ pub use lowess::Lowess;
 use crate::Error;
 
 /// Errors unless both columns are equally long and finite.
-fn check_points(x: &[f64], y: &[f64]) -> Result<(), Error> {
+pub(crate) fn check_points(x: &[f64], y: &[f64]) -> Result<(), Error> {
     if x.len() != y.len() {
         let reason = format!("{} places and {} values", x.len(), y.len());
         return Err(Error::Points { reason });

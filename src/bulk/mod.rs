@@ -30,7 +30,7 @@ use std::{
 use veche_analysis::{
     Error, NumberVotes, Table,
     aggregation::{
-        ChoiceMethod, ChoiceSettings, NumberSettings,
+        ChoiceMethod, ChoiceSettings, Convergence, NumberSettings,
         number::parts::{Part, Parts},
     },
 };
@@ -74,6 +74,8 @@ pub struct Summary {
     pub includes_shared: bool,
     /// What the method chose on controls, in words.
     pub chosen: String,
+    /// How the method came to its end.
+    pub convergence: Convergence,
     /// Whether answers are labels.
     pub choices: bool,
     /// Whether answers are few small whole numbers that may be labels.
@@ -180,6 +182,7 @@ fn numbers(request: &Request, sources: &[Source], truths: Option<&Source>) -> Re
             calibrated: result.calibration.is_some(),
             includes_shared: result.includes_shared,
             chosen: String::new(),
+            convergence: result.convergence,
             choices: false,
             may_be_labels,
         });
@@ -201,6 +204,7 @@ fn numbers(request: &Request, sources: &[Source], truths: Option<&Source>) -> Re
         votes: all.votes,
         calibrated: result.calibration.is_some(),
         includes_shared: result.includes_shared,
+        convergence: result.convergence,
         chosen: crate::labels::Labels::Numbers(result).chosen(),
         choices: false,
         may_be_labels,
@@ -241,6 +245,7 @@ fn choices(request: &Request, sources: &[Source], truths: Option<&Source>) -> Re
         calibrated: false,
         includes_shared: true,
         chosen: String::new(),
+        convergence: result.convergence,
         choices: true,
         may_be_labels: false,
     })

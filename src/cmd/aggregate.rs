@@ -118,7 +118,7 @@ impl Args {
             return super::print_json(&json!({
                 "out": self.out, "labels": [{
                     "question": ONLY_QUESTION, "method": summary.method, "items": summary.items,
-                    "labelled": summary.labelled, "chosen": summary.chosen,
+                    "labelled": summary.labelled, "chosen": summary.chosen, "convergence": summary.convergence,
                     "intervals_calibrated_on_controls": summary.calibrated,
                     "includes_shared_error": summary.includes_shared && !summary.choices,
                 }],
@@ -178,9 +178,9 @@ pub fn of_study(study: &Study, args: &Args) -> Result<()> {
             &items,
             prefix.as_deref(),
         );
-        let (calibrated, shared) = match &labels {
-            Labels::Numbers(n) => (n.calibration.is_some(), n.includes_shared),
-            Labels::Choices(_) => (false, false),
+        let (calibrated, shared, convergence) = match &labels {
+            Labels::Numbers(n) => (n.calibration.is_some(), n.includes_shared, n.convergence),
+            Labels::Choices(c) => (false, false, c.convergence),
         };
         if let Labels::Numbers(n) = &labels
             && !n.includes_shared
@@ -189,7 +189,7 @@ pub fn of_study(study: &Study, args: &Args) -> Result<()> {
         }
         summary.push(json!({
             "question": study.questions[question].name, "method": method.name(), "items": items.len(),
-            "labelled": labelled, "chosen": labels.chosen(), "intervals_calibrated_on_controls": calibrated, "includes_shared_error": shared,
+            "labelled": labelled, "chosen": labels.chosen(), "convergence": convergence, "intervals_calibrated_on_controls": calibrated, "includes_shared_error": shared,
         }));
     }
     if study.simulated {

@@ -1,5 +1,9 @@
 //! `veche bench`: measures veche on this machine.
 
+mod aggregate;
+mod data;
+mod watch;
+
 use crate::{Problem, Result, config::Project, pool::build, problem};
 use rand::RngExt;
 use std::{fs, io::Write, path::PathBuf, process::Command as Process, time::Instant};
@@ -13,6 +17,7 @@ use veche_analysis::benchmark::{Candidate, cap_for_size, reachable_pairs, select
 )]
 pub enum Command {
     Pool(Pool),
+    Aggregate(aggregate::Args),
     Benchmark(Benchmark),
     #[command(hide = true)]
     PoolOnce(PoolOnce),
@@ -87,6 +92,7 @@ pub fn run(command: &Command) -> Result<()> {
             })
         }
         Command::Pool(args) => pool(args),
+        Command::Aggregate(args) => aggregate::run(args),
         Command::Benchmark(args) => benchmark(args),
     }
 }
@@ -224,7 +230,11 @@ fn benchmark(args: &Benchmark) -> Result<()> {
 
 /// Peak resident memory of this process, MiB; 0 where the system does not say.
 pub fn peak_mib() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_of("/proc/self/status")
+}
+
+fn peak_of(status: &str) -> f64 {
+    let status = fs::read_to_string(status).unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmHWM:"));
     let kib = line
         .and_then(|l| l.split_whitespace().nth(1))

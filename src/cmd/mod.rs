@@ -1,6 +1,7 @@
 //! One file per subcommand: its arguments (doc comments are the help) and `run`: read, call, write. No statistics here.
 
 pub mod aggregate;
+pub mod audit;
 pub mod ban;
 pub mod bench;
 pub mod benchmark;
@@ -14,6 +15,7 @@ pub mod methods;
 pub mod model;
 pub mod plan;
 pub mod pool;
+pub mod predict;
 pub mod report;
 pub mod score;
 pub mod serve;

@@ -1,9 +1,11 @@
-//! `veche model`: import checkpoints, look at a model, run raw numbers through it.
+//! `veche model`: import checkpoints, look at a model, check it, run raw numbers through it.
+
+mod check;
 
 use crate::{
     Result,
     model::{
-        Network, import, npy,
+        Network, import, nano, npy,
         onnx::Storage,
         spec::{Backend, Provider, RuntimeOptions},
     },
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub enum Command {
     Import(Import),
     Info(Info),
+    Check(Box<check::Check>),
     Run(Run),
 }
 
@@ -59,12 +62,12 @@ pub struct Import {
     pub json: bool,
 }
 
-/// What a model takes, where it came from, who would compute it here
+/// What a model takes, where it came from, who would compute it here; without a file, the card of the one that is built in
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche model info mivolo.onnx")]
+#[command(after_help = "Examples:\n  veche model info mivolo.onnx\n  veche model info")]
 pub struct Info {
-    /// The ONNX file
-    pub model: PathBuf,
+    /// The ONNX file; without it the network that is built in, with its card: data, split, errors, licence
+    pub model: Option<PathBuf>,
     /// Who computes
     #[command(flatten)]
     pub runtime: Runtime,
@@ -132,6 +135,7 @@ pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Import(args) => import_checkpoint(args),
         Command::Info(args) => info(args),
+        Command::Check(args) => check::run(args),
         Command::Run(args) => run_raw(args),
     }
 }
@@ -212,20 +216,26 @@ struct Facts {
     body: bool,
     crop: crate::model::spec::Crop,
     outputs: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<&'static str>,
 }
 
 fn info(args: &Info) -> Result<()> {
-    let network = args.runtime.open(&args.model)?;
+    let network = super::predict::open(args.model.as_deref(), &args.runtime)?;
     let spec = network.spec();
     let facts = Facts {
         about: network.about().clone(),
-        blake3: import::hash(&args.model)?,
+        blake3: match &args.model {
+            Some(path) => import::hash(path)?,
+            None => blake3::hash(nano::ONNX).to_hex().to_string(),
+        },
         size: spec.size,
         channels: spec.channels(),
         face: spec.face,
         body: spec.body,
         crop: spec.crop,
         outputs: network.outputs().to_vec(),
+        card: args.model.is_none().then_some(nano::CARD),
     };
     if args.json {
         return super::print_json(&facts);
@@ -258,6 +268,9 @@ fn info(args: &Info) -> Result<()> {
         ["computed by".to_owned(), about.backend.clone()],
     ];
     print_pairs(&rows);
+    if let Some(card) = facts.card {
+        super::print(&format!("\n{card}"));
+    }
     Ok(())
 }
 

@@ -70,7 +70,7 @@ pub fn read_items(
                 .hint("let source be the table, and pictures the folder")
                 .fail();
         }
-        return read_folder(&entry.source);
+        return pictures_in(&entry.source);
     }
     let preset = preset_columns(entry.preset);
     let layout = Layout {
@@ -161,8 +161,11 @@ pub fn read_controls(
     Ok(controls)
 }
 
-/// All pictures below a folder, in name order; the id is the path below the folder.
-fn read_folder(dir: &Path) -> Result<Items> {
+/// All pictures below a folder, in name order; the id is the path below the folder. Hidden files and folders are left alone.
+///
+/// # Errors
+/// A folder that cannot be read, or without pictures.
+pub fn pictures_in(dir: &Path) -> Result<Items> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_path_buf()];
     while let Some(folder) = open.pop() {

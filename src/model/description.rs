@@ -29,7 +29,8 @@
 
 use super::{
     backend::Output,
-    onnx::{file, proto::ModelHead},
+    onnx::proto::ModelHead,
+    source::Source,
     spec::{About, Answer, Crop, InputSpec, Layout},
 };
 use crate::{Problem, Result, problem};
@@ -202,8 +203,8 @@ pub struct Recipe {
 ///
 /// # Errors
 /// A file that is no ONNX model, a description that cannot be read or does not fit.
-pub fn of(path: &Path, description: Option<&Path>) -> Result<(Recipe, About)> {
-    let head = file::head(path)?;
+pub fn of(source: Source<'_>, description: Option<&Path>) -> Result<(Recipe, About)> {
+    let (head, path) = (source.head()?, source.path());
     let (text, from) = match description {
         Some(from) => {
             let text = fs::read_to_string(from)
@@ -425,6 +426,19 @@ impl Recipe {
             age,
             sex,
         })
+    }
+
+    /// Of a network whose outputs are taken as they are: any batch, planes of red, green and blue.
+    pub fn plain(input: InputSpec, input_name: String, outputs: Vec<String>) -> Self {
+        Self {
+            input,
+            input_name,
+            batch: None,
+            outputs,
+            colours: Colours::Rgb,
+            age: None,
+            sex: None,
+        }
     }
 
     /// Whether planes of red, green and blue are what the model takes.

@@ -147,7 +147,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = new;
         }
-        if let Ok(head) = file::head_of(&bytes) {
+        if let Ok(head) = crate::model::onnx::file::head_of(&bytes) {
             let _ = Recipe::new(&parse(FAIR).unwrap(), &head);
         }
     }

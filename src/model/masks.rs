@@ -38,10 +38,15 @@ impl Masks {
             name.push(ending);
             self.folder.join(name)
         };
-        [(&inside, ".png"), (&inside, ".json"), (&stem, ".png"), (&stem, ".json")]
-            .into_iter()
-            .map(|(name, ending)| of(name, ending))
-            .find(|path| path.is_file())
+        [
+            (&inside, ".png"),
+            (&inside, ".json"),
+            (&stem, ".png"),
+            (&stem, ".json"),
+        ]
+        .into_iter()
+        .map(|(name, ending)| of(name, ending))
+        .find(|path| path.is_file())
     }
 
     /// Reads a mask for a picture of `width × height`: one entry per pixel, row by row, set where the person is.
@@ -55,7 +60,9 @@ impl Masks {
             return Err(said("is larger than 64 MiB"));
         }
         let bytes = fs::read(path).map_err(|e| said(&format!("cannot be read: {e}")))?;
-        let is_text = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+        let is_text = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("json"));
         let mask = if is_text {
             run_lengths(&bytes, width, height)
         } else {
@@ -84,7 +91,9 @@ fn picture(bytes: &[u8], width: u32, height: u32) -> Result<Vec<bool>, String> {
     let mask = match reader.decode() {
         Ok(mask) => mask,
         Err(image::ImageError::Limits(_)) => {
-            return Err(format!("has other sides than the picture, upright, {width}×{height}"));
+            return Err(format!(
+                "has other sides than the picture, upright, {width}×{height}"
+            ));
         }
         Err(e) => return Err(broken(e)),
     };
@@ -128,7 +137,8 @@ enum Counts {
 
 /// COCO's run lengths: `{"size": [height, width], "counts": …}`, bare or as `segmentation`, plain or packed.
 fn run_lengths(bytes: &[u8], width: u32, height: u32) -> Result<Vec<bool>, String> {
-    let file: File = serde_json::from_slice(bytes).map_err(|e| format!("is no JSON of run lengths: {e}"))?;
+    let file: File =
+        serde_json::from_slice(bytes).map_err(|e| format!("is no JSON of run lengths: {e}"))?;
     let (size, counts) = match (file.size, file.counts, file.segmentation) {
         (Some(size), Some(counts), _) | (_, _, Some(Inner { size, counts })) => (size, counts),
         _ => return Err("has no size and counts".to_owned()),
@@ -229,7 +239,9 @@ mod tests {
     #[test]
     fn pictures_are_set_where_bright_or_where_opaque() {
         for high in [1, 255] {
-            let grey = GrayImage::from_fn(4, 3, |x, y| Luma([if SET[(y * 4 + x) as usize] { high } else { 0 }]));
+            let grey = GrayImage::from_fn(4, 3, |x, y| {
+                Luma([if SET[(y * 4 + x) as usize] { high } else { 0 }])
+            });
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("m.png");
             grey.save(&path).unwrap();
@@ -239,7 +251,9 @@ mod tests {
             let fault = Masks::read(&path, 4, 5).unwrap_err();
             assert!(fault.contains("has 4×3 pixels"), "{fault}");
         }
-        let cut = RgbaImage::from_fn(4, 3, |x, y| Rgba([0, 0, 0, if SET[(y * 4 + x) as usize] { 255 } else { 0 }]));
+        let cut = RgbaImage::from_fn(4, 3, |x, y| {
+            Rgba([0, 0, 0, if SET[(y * 4 + x) as usize] { 255 } else { 0 }])
+        });
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.png");
         cut.save(&path).unwrap();
@@ -257,11 +271,22 @@ mod tests {
             fs::write(dir.path().join(name), "").unwrap();
         }
         let masks = Masks::new(dir.path());
-        let found = |item: &str| masks.find(item).map(|p| p.strip_prefix(dir.path()).unwrap().to_owned());
+        let found = |item: &str| {
+            masks
+                .find(item)
+                .map(|p| p.strip_prefix(dir.path()).unwrap().to_owned())
+        };
         assert_eq!(found("a/x.jpg"), Some("a/x.png".into()));
-        assert_eq!(found("a/y.jpg#1,2,3,4"), Some("a/y.jpg#1,2,3,4.json".into()));
+        assert_eq!(
+            found("a/y.jpg#1,2,3,4"),
+            Some("a/y.jpg#1,2,3,4.json".into())
+        );
         assert_eq!(found("a/z.jpg"), Some("a/z.jpg.png".into()));
-        assert_eq!(found("/../a/x.jpg"), Some("a/x.png".into()), "leaves the folder in no way");
+        assert_eq!(
+            found("/../a/x.jpg"),
+            Some("a/x.png".into()),
+            "leaves the folder in no way"
+        );
         assert_eq!(found("a/w.jpg"), None);
     }
 
@@ -281,7 +306,11 @@ mod tests {
             assert!(fault.contains(words), "{counts}: {fault}");
         }
         let (_dir, path) = write("m.json", b"{}");
-        assert!(Masks::read(&path, 4, 3).unwrap_err().contains("no size and counts"));
+        assert!(
+            Masks::read(&path, 4, 3)
+                .unwrap_err()
+                .contains("no size and counts")
+        );
         let (_dir, path) = write("m.png", b"nothing");
         assert!(Masks::read(&path, 4, 3).is_err());
     }

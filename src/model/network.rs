@@ -4,6 +4,8 @@ pub use super::spec::{About, Answer, Backend, Crop, InputSpec, Layout, Provider,
 use super::{
     backend::{self, Engine, Output},
     description::{self, Recipe},
+    nano,
+    source::Source,
 };
 use crate::{Result, problem};
 use std::path::Path;
@@ -23,8 +25,27 @@ impl Network {
     /// A file that is no ONNX model, a model that says nothing about itself and has no description, a description that does not fit
     /// the model, a backend or provider that is not there.
     pub fn open(path: &Path, description: Option<&Path>, options: &RuntimeOptions) -> Result<Self> {
-        let (recipe, about) = description::of(path, description)?;
-        let (engine, name) = backend::open(path, &recipe, options)?;
+        Self::of(Source::File(path), description, options)
+    }
+
+    /// The network that is built in: see [`nano`].
+    ///
+    /// # Errors
+    /// A backend or provider that is not there.
+    pub fn bundled(options: &RuntimeOptions) -> Result<Self> {
+        let mut network = Self::of(nano::SOURCE, None, options)?;
+        network.about.variant = nano::NAME.to_owned();
+        network.about.licence = Some(nano::LICENCE.to_owned());
+        Ok(network)
+    }
+
+    fn of(
+        source: Source<'_>,
+        description: Option<&Path>,
+        options: &RuntimeOptions,
+    ) -> Result<Self> {
+        let (recipe, about) = description::of(source, description)?;
+        let (engine, name) = backend::open(source, &recipe, options)?;
         Ok(Self {
             engine,
             recipe,

@@ -7,10 +7,11 @@ mod tract;
 
 use super::{
     description::Recipe,
+    source::Source,
     spec::{Backend, Provider, RuntimeOptions},
 };
 use crate::{Result, problem};
-use std::{path::Path, sync::Once};
+use std::sync::Once;
 
 /// One output of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +38,7 @@ pub trait Engine: Send {
 /// # Errors
 /// A backend that is not there, a model that it cannot run.
 pub fn open(
-    path: &Path,
+    source: Source<'_>,
     recipe: &Recipe,
     options: &RuntimeOptions,
 ) -> Result<(Box<dyn Engine>, String)> {
@@ -46,14 +47,14 @@ pub fn open(
         Backend::Tract if elsewhere => problem("tract computes on the processor only")
             .hint("leave out --provider, or take --backend onnxruntime")
             .fail(),
-        Backend::Tract => pure(path, recipe, options),
-        Backend::OnnxRuntime => onnxruntime::open(path, recipe, options),
+        Backend::Tract => pure(source, recipe, options),
+        Backend::OnnxRuntime => onnxruntime::open(source, recipe, options),
         Backend::Auto => match library::find() {
-            Some(_) => onnxruntime::open(path, recipe, options),
-            None if elsewhere => onnxruntime::open(path, recipe, options),
+            Some(_) => onnxruntime::open(source, recipe, options),
+            None if elsewhere => onnxruntime::open(source, recipe, options),
             None => {
                 static SAID: Once = Once::new();
-                let opened = pure(path, recipe, options)?;
+                let opened = pure(source, recipe, options)?;
                 SAID.call_once(|| {
                     crate::cmd::note(
                         "ONNX Runtime is not here: computing with tract, 2 to 4 times slower. For speed: pip install onnxruntime",
@@ -67,16 +68,16 @@ pub fn open(
 
 #[cfg(feature = "tract")]
 fn pure(
-    path: &Path,
+    source: Source<'_>,
     recipe: &Recipe,
     options: &RuntimeOptions,
 ) -> Result<(Box<dyn Engine>, String)> {
-    tract::open(path, recipe, options)
+    tract::open(source, recipe, options)
 }
 
 #[cfg(not(feature = "tract"))]
 fn pure(
-    _path: &Path,
+    _source: Source<'_>,
     _recipe: &Recipe,
     _options: &RuntimeOptions,
 ) -> Result<(Box<dyn Engine>, String)> {

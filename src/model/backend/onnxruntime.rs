@@ -5,6 +5,7 @@ use crate::{
     Problem, Result,
     model::{
         description::Recipe,
+        source::Source,
         spec::{Layout, Provider, RuntimeOptions},
     },
     problem,
@@ -16,7 +17,7 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
     value::TensorRef,
 };
-use std::{path::Path, sync::OnceLock};
+use std::sync::OnceLock;
 
 struct Loaded {
     session: Session,
@@ -62,7 +63,7 @@ fn provider(provider: Provider) -> Option<ExecutionProviderDispatch> {
 
 /// Opens a model.
 pub(super) fn open(
-    path: &Path,
+    source: Source<'_>,
     recipe: &Recipe,
     options: &RuntimeOptions,
 ) -> Result<(Box<dyn Engine>, String)> {
@@ -76,10 +77,13 @@ pub(super) fn open(
         if let Some(provider) = provider(options.provider) {
             builder = builder.with_execution_providers([provider])?;
         }
-        builder.commit_from_file(path)
+        match source {
+            Source::File(path) => builder.commit_from_file(path),
+            Source::Bytes { bytes, .. } => builder.commit_from_memory(bytes),
+        }
     };
     let session = build().map_err(|e| {
-        let p = said(e).file(path);
+        let p = said(e).file(source.path());
         match options.provider {
             Provider::Cpu => p.hint("the file is damaged, or needs a newer ONNX Runtime"),
             _ => p.hint("the ONNX Runtime that was found must have this provider (pip install onnxruntime-gpu, onnxruntime-openvino); or leave out --provider"),

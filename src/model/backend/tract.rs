@@ -5,11 +5,12 @@ use crate::{
     Problem, Result,
     model::{
         description::Recipe,
+        source::Source,
         spec::{Layout, RuntimeOptions},
     },
     problem,
 };
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 use tract_onnx::prelude::*;
 
 struct Loaded {
@@ -24,7 +25,7 @@ fn said(error: impl std::fmt::Display) -> Problem {
 
 /// Opens a model.
 pub(super) fn open(
-    path: &Path,
+    source: Source<'_>,
     recipe: &Recipe,
     _options: &RuntimeOptions,
 ) -> Result<(Box<dyn Engine>, String)> {
@@ -36,8 +37,12 @@ pub(super) fn open(
     };
     let names: Vec<&str> = recipe.outputs.iter().map(String::as_str).collect();
     let load = || -> TractResult<Arc<TypedSimplePlan>> {
-        tract_onnx::onnx()
-            .model_for_path(path)?
+        let onnx = tract_onnx::onnx();
+        let model = match source {
+            Source::File(path) => onnx.model_for_path(path)?,
+            Source::Bytes { mut bytes, .. } => onnx.model_for_read(&mut bytes)?,
+        };
+        model
             .with_input_names([recipe.input_name.as_str()])?
             .with_outputs_by_name(&names)?
             .with_input_fact(0, f32::fact(shape).into())?
@@ -46,7 +51,7 @@ pub(super) fn open(
     };
     let plan = load().map_err(|e| {
         said(format!("{e:#}"))
-            .file(path)
+            .file(source.path())
             .hint("the file is damaged, or has an operator that tract does not know: pip install onnxruntime")
     })?;
     let loaded = Loaded {

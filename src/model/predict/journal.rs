@@ -28,6 +28,17 @@ pub struct Prediction {
     pub error: Option<String>,
 }
 
+/// What is said about one photo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// BLAKE3 of the picture's file, if it could be read.
+    pub blake3: Option<String>,
+    /// How many of its people had no mask where masks were asked for.
+    pub without_mask: u32,
+    /// Its people.
+    pub people: Vec<Prediction>,
+}
+
 /// A file with a first line that says what run it belongs to, and one line per photo.
 pub struct Journal {
     path: PathBuf,
@@ -46,7 +57,7 @@ impl Journal {
     ///
     /// # Errors
     /// A journal of another run, unless `restart`; another process at work on it; input or output errors.
-    pub fn open(out: &Path, key: &str, restart: bool) -> Result<(Self, Vec<Vec<Prediction>>)> {
+    pub fn open(out: &Path, key: &str, restart: bool) -> Result<(Self, Vec<Judged>)> {
         let path = beside(out);
         let fail = |e: std::io::Error| Problem::io("write the results so far", &path, &e);
         if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -105,7 +116,7 @@ impl Journal {
     ///
     /// # Errors
     /// Output errors.
-    pub fn add(&mut self, photo: &[Prediction]) -> Result<()> {
+    pub fn add(&mut self, photo: &Judged) -> Result<()> {
         let mut line = serde_json::to_vec(photo)
             .map_err(|e| problem(format!("cannot write as JSON: {e}")).file(&self.path))?;
         line.push(b'\n');
@@ -128,8 +139,8 @@ impl Journal {
 mod tests {
     use super::*;
 
-    fn photo(row: u64) -> Vec<Prediction> {
-        vec![Prediction {
+    fn photo(row: u64) -> Judged {
+        let person = Prediction {
             row,
             item: format!("a\n{row}"),
             age: Some(-3),
@@ -137,7 +148,12 @@ mod tests {
             face_used: true,
             body_used: false,
             error: None,
-        }]
+        };
+        Judged {
+            blake3: Some("00".into()),
+            without_mask: 0,
+            people: vec![person],
+        }
     }
 
     #[test]

@@ -64,7 +64,11 @@ fn boxes(face: Option<PixelBox>, body: Option<PixelBox>) -> impl Iterator<Item =
 ///
 /// # Errors
 /// As the readers of each; pictures behind addresses and items that are texts.
-pub fn photos(items: &Path, options: &ManifestOptions, skipped: &mut Skipped) -> Result<Vec<Photo>> {
+pub fn photos(
+    items: &Path,
+    options: &ManifestOptions,
+    skipped: &mut Skipped,
+) -> Result<Vec<Photo>> {
     if !items.is_dir() {
         return of_manifest(&read_manifest(items, options, skipped)?);
     }

@@ -349,11 +349,24 @@ mod tests {
             begun.fetch_add(1, Ordering::Relaxed);
             prepared(&inputs, job)
         };
-        let failed = run(1000, plan(4, 2), work, |_, _| problem("no memory").fail(), |_, _, _| Ok(()));
+        let failed = run(
+            1000,
+            plan(4, 2),
+            work,
+            |_, _| problem("no memory").fail(),
+            |_, _, _| Ok(()),
+        );
         assert_eq!(failed.unwrap_err().what, "no memory");
-        assert!(begun.load(Ordering::Relaxed) < 100, "not all photos were read in vain");
+        assert!(
+            begun.load(Ordering::Relaxed) < 100,
+            "not all photos were read in vain"
+        );
         let failed = run(1000, plan(4, 2), work, network(4), |job, _, _| {
-            if job == 7 { problem("the disk is full").fail() } else { Ok(()) }
+            if job == 7 {
+                problem("the disk is full").fail()
+            } else {
+                Ok(())
+            }
         });
         assert_eq!(failed.unwrap_err().what, "the disk is full");
     }
@@ -366,7 +379,8 @@ mod tests {
             300,
             plan(2, 2),
             |job| {
-                let ahead = begun.fetch_add(1, Ordering::SeqCst) - done.load(Ordering::SeqCst).min(job);
+                let ahead =
+                    begun.fetch_add(1, Ordering::SeqCst) - done.load(Ordering::SeqCst).min(job);
                 // Eight jobs, four batches of two in the three places between, and those in hand.
                 assert!(ahead < 40, "{ahead}");
                 prepared(&inputs, job)

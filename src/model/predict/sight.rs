@@ -121,7 +121,8 @@ impl Eye {
         for (_, square) in inputs.into_iter().filter(|(wanted, _)| *wanted) {
             let from = pixels.len();
             pixels.resize(from + area, 0.0);
-            self.normaliser.write(square.as_deref(), &mut pixels[from..]);
+            self.normaliser
+                .write(square.as_deref(), &mut pixels[from..]);
         }
         Ok(seen)
     }
@@ -192,7 +193,9 @@ impl Eye {
             }
             (Some(face), None) => face.grown(WIDE_MARGIN),
             (None, Some(body)) => body,
-            (None, None) => return Err("the row has a box neither of a face nor of a body".to_owned()),
+            (None, None) => {
+                return Err("the row has a box neither of a face nor of a body".to_owned());
+            }
         };
         let mut covered = None;
         if let (Some(hide), Some(face)) = (hide, person.face) {
@@ -264,7 +267,9 @@ mod tests {
             (person(FACE, BODY), Some(Hide::Body), [true, false]),
         ] {
             let mut pixels = vec![7.0];
-            let found = eye.look(&white(), &who, &[], None, hide, &mut pixels).unwrap();
+            let found = eye
+                .look(&white(), &who, &[], None, hide, &mut pixels)
+                .unwrap();
             assert_eq!([found.face, found.body], seen);
             assert_eq!(pixels.len(), 1 + 6 * 64);
             let any = |planes: &[f32]| planes.iter().any(|&v| v > 0.5);
@@ -277,7 +282,9 @@ mod tests {
         let eye = eye(true, true, Crop::Face);
         let mut pixels = Vec::new();
         let mut fails = |who: &Person, hide| {
-            let fault = eye.look(&white(), who, &[], None, hide, &mut pixels).unwrap_err();
+            let fault = eye
+                .look(&white(), who, &[], None, hide, &mut pixels)
+                .unwrap_err();
             assert!(pixels.is_empty());
             fault
         };
@@ -286,7 +293,10 @@ mod tests {
         let small = person(None, Some([0.0, 0.0, 49.0, 200.0]));
         assert!(fails(&small, None).contains("49×200 pixels of the body"));
         let hidden = fails(&person(FACE, None), Some(Hide::Face));
-        assert_eq!(hidden, "the row has no box of a body, and nothing else is to be seen");
+        assert_eq!(
+            hidden,
+            "the row has no box of a body, and nothing else is to be seen"
+        );
     }
 
     #[test]
@@ -294,14 +304,36 @@ mod tests {
         let mut pixels = Vec::new();
         let face_only = eye(true, false, Crop::Face);
         let seen = face_only.look(&white(), &person(FACE, BODY), &[], None, None, &mut pixels);
-        assert_eq!((seen, pixels.len()), (Ok(Seen { face: true, body: false }), 3 * 64));
+        assert_eq!(
+            (seen, pixels.len()),
+            (
+                Ok(Seen {
+                    face: true,
+                    body: false
+                }),
+                3 * 64
+            )
+        );
         let body_only = eye(false, true, Crop::Body);
         let fault = body_only.look(&white(), &person(FACE, None), &[], None, None, &mut pixels);
         assert!(fault.unwrap_err().contains("no box of a body"));
         let wide = eye(false, true, Crop::Wide);
         pixels.clear();
-        let seen = wide.look(&white(), &person(FACE, None), &[], None, Some(Hide::Face), &mut pixels);
-        assert_eq!(seen, Ok(Seen { face: false, body: true }));
+        let seen = wide.look(
+            &white(),
+            &person(FACE, None),
+            &[],
+            None,
+            Some(Hide::Face),
+            &mut pixels,
+        );
+        assert_eq!(
+            seen,
+            Ok(Seen {
+                face: false,
+                body: true
+            })
+        );
         let black = pixels.iter().filter(|&&v| v == 0.0).count();
         assert!(black > 0 && black < pixels.len());
     }
@@ -312,7 +344,13 @@ mod tests {
         let face = face.unwrap();
         assert!((face.x0 - 42.67).abs() < 0.01 && (face.x1 - 149.33).abs() < 0.01);
         assert_eq!(body, PixelBox::new(0.0, 0.0, 192.0, 108.0));
-        assert_eq!(Whole::Face.boxes(5, 4), (PixelBox::new(0.0, 0.0, 5.0, 4.0), None));
-        assert_eq!(Whole::Person.boxes(5, 4), (None, PixelBox::new(0.0, 0.0, 5.0, 4.0)));
+        assert_eq!(
+            Whole::Face.boxes(5, 4),
+            (PixelBox::new(0.0, 0.0, 5.0, 4.0), None)
+        );
+        assert_eq!(
+            Whole::Person.boxes(5, 4),
+            (None, PixelBox::new(0.0, 0.0, 5.0, 4.0))
+        );
     }
 }

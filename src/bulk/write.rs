@@ -1,12 +1,13 @@
 //! Labels of millions of items to a file, some at a time.
 
 use super::ids::Ids;
-use crate::{Problem, Result, files::write_atomically, problem};
-use polars::prelude::{Column, DataFrame, ParquetWriter, PolarsResult};
-use std::{
-    io::{self, Write},
-    path::Path,
+use crate::{
+    Problem, Result,
+    files::{write_atomically, write_column_groups},
+    problem,
 };
+use polars::prelude::{Column, DataFrame, PolarsResult};
+use std::path::Path;
 use veche_analysis::aggregation::{ChoiceEstimate, NumberEstimate};
 
 /// Items per group of rows.
@@ -61,26 +62,9 @@ pub(super) fn write(path: &Path, items: &Ids, n: usize, labelled: &Labelled<'_>)
 }
 
 fn parquet(path: &Path, items: &Ids, n: usize, labelled: &Labelled<'_>) -> Result<()> {
-    let failed = |e: polars::prelude::PolarsError| match e {
-        polars::prelude::PolarsError::IO { error, .. } => {
-            io::Error::new(error.kind(), error.to_string())
-        }
-        other => io::Error::other(other),
-    };
-    write_atomically(path, |file| {
-        let first = group(items, 0..n.min(GROUP), labelled).map_err(failed)?;
-        let mut writer = ParquetWriter::new(&mut *file)
-            .batched(first.schema())
-            .map_err(failed)?;
-        writer.write_batch(&first).map_err(failed)?;
-        for start in (GROUP..n).step_by(GROUP) {
-            let rows = group(items, start..(start + GROUP).min(n), labelled).map_err(failed)?;
-            writer.write_batch(&rows).map_err(failed)?;
-        }
-        writer.finish().map_err(failed)?;
-        drop(writer);
-        file.flush()
-    })
+    let starts = std::iter::once(0).chain((GROUP..n).step_by(GROUP));
+    let groups = starts.map(|start| group(items, start..(start + GROUP).min(n), labelled));
+    write_atomically(path, |file| write_column_groups(groups, file))
 }
 
 fn group(

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod pool;
 pub mod report;
 pub mod score;
+pub mod serve;
 pub mod simulate;
 pub mod votes;
 

@@ -26,7 +26,7 @@ pub use atomic::{replace_dir_atomically, write_atomically};
 pub use manifest::{Manifest, ManifestOptions, read_manifest};
 pub use mapping::VoteMapping;
 pub use names::Names;
-pub(crate) use parquet::write as write_columns;
+pub(crate) use parquet::{write as write_columns, write_groups as write_column_groups};
 pub use skipped::Skipped;
 pub use table::{Row, Table};
 pub use votes::{Dense, Duplicates, FileAnswer, FileVote, VoteTable, VotesRead};

@@ -196,17 +196,42 @@ pub(super) fn read_table(path: &Path) -> Result<Table> {
 
 /// Writes columns of equal length as Parquet (zstd).
 pub(crate) fn write(columns: Vec<Column>, writer: &mut BufWriter<File>) -> io::Result<()> {
-    let mut frame = DataFrame::new_infer_height(columns).map_err(io::Error::other)?;
+    let frame = DataFrame::new_infer_height(columns).map_err(io::Error::other)?;
+    write_groups([Ok(frame)], writer)
+}
+
+/// Writes tables of the same columns one after another as row groups of one Parquet file (zstd). At least one is needed.
+pub(crate) fn write_groups(
+    groups: impl IntoIterator<Item = PolarsResult<DataFrame>>,
+    writer: &mut BufWriter<File>,
+) -> io::Result<()> {
     let mut writer = Remembering {
         writer,
         failed: None,
     };
-    let written = ParquetWriter::new(&mut writer).finish(&mut frame);
+    let written = write_each(groups, &mut writer);
     match (writer.failed.take(), written) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(io::Error::other(error)),
-        (None, Ok(_)) => writer.flush(),
+        (None, Ok(())) => writer.flush(),
     }
+}
+
+fn write_each(
+    groups: impl IntoIterator<Item = PolarsResult<DataFrame>>,
+    writer: &mut Remembering<'_>,
+) -> PolarsResult<()> {
+    let mut groups = groups.into_iter();
+    let Some(first) = groups.next().transpose()? else {
+        return Err(PolarsError::NoData("no table to write".into()));
+    };
+    let mut parquet = ParquetWriter::new(writer).batched(first.schema())?;
+    parquet.write_batch(&first)?;
+    for group in groups {
+        parquet.write_batch(&group?)?;
+    }
+    parquet.finish()?;
+    Ok(())
 }
 
 /// Keeps the error of the disk, of which polars passes on the words only: a full disk has a hint of its own.

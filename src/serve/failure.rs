@@ -16,8 +16,8 @@ pub(super) enum Failure {
     Unknown,
     /// It is known who asks, and they may not.
     Forbidden(&'static str, String),
-    /// The request cannot be read.
-    Malformed(String),
+    /// The body cannot be read: no JSON, too large, or not what is expected.
+    Body(StatusCode, String),
     /// Values that cannot be taken.
     Invalid(BTreeMap<String, FieldProblem>),
     /// Too many requests.
@@ -45,8 +45,18 @@ impl IntoResponse for Failure {
                 None,
             ),
             Self::Forbidden(code, message) => (StatusCode::FORBIDDEN, code.to_owned(), message, None),
-            Self::Malformed(message) => {
-                (StatusCode::BAD_REQUEST, "MALFORMED".to_owned(), message, None)
+            Self::Body(status, message) => {
+                let code = match status {
+                    StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE => "UNSUPPORTED_MEDIA_TYPE",
+                    _ => "VALIDATION_ERROR",
+                };
+                // What is JSON and not what is expected is a bad request like any other.
+                let status = match status {
+                    StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+                    other => other,
+                };
+                (status, code.to_owned(), message, None)
             }
             Self::Invalid(problems) => (
                 StatusCode::BAD_REQUEST,
@@ -89,6 +99,12 @@ impl IntoResponse for Failure {
 /// No such address.
 pub(super) async fn not_found() -> Response {
     Failure::Store(StoreError::missing("address", "of this kind")).into_response()
+}
+
+/// The address is there, but not for this method.
+pub(super) async fn wrong_method() -> Response {
+    let body = json!({ "code": "METHOD_NOT_ALLOWED", "message": "this address does not take this method" });
+    (StatusCode::METHOD_NOT_ALLOWED, Json(body)).into_response()
 }
 
 /// A fault of ours.

@@ -10,12 +10,10 @@ mod guard;
 mod metrics;
 mod page;
 mod pictures;
-mod practice;
 mod state;
 mod tokens;
 
 pub use campaign::collect;
-pub use state::Feedback;
 
 use crate::{Problem, Result, config::Project, problem, store::Store};
 use axum::{Router, middleware, routing::get};

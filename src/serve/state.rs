@@ -1,22 +1,17 @@
 //! What all requests of one server share.
 
-use super::{Options, campaign, metrics::Metrics, tokens::Secret};
-use crate::{Result, config::Project, store::{PoolRow, Store}};
-use std::{
-    path::PathBuf,
-    time::{SystemTime, UNIX_EPOCH},
+use super::{Options, campaign, guard::Limits, metrics::Metrics, tokens::Secret};
+use crate::{
+    Result,
+    config::Project,
+    store::{PoolRow, Store},
 };
-
-/// What annotators are told about their error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Feedback {
-    /// Nothing.
-    #[default]
-    None,
-    /// After each suite the mean error so far, from five controls on. Never the answer of a photo.
-    AfterSuite,
-}
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Mutex,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 /// Everything handlers need.
 #[derive(Debug)]
@@ -30,6 +25,9 @@ pub(super) struct App {
     pub(super) api_key: Option<[u8; 32]>,
     pub(super) tls: bool,
     pub(super) metrics: Metrics,
+    pub(super) limits: Limits,
+    /// Tokens seen lately: hash to annotator and the moment it was looked up.
+    pub(super) known: Mutex<HashMap<String, (i64, Instant)>>,
 }
 
 impl App {
@@ -48,6 +46,8 @@ impl App {
                 .map(|key| *blake3::hash(key.as_bytes()).as_bytes()),
             tls: options.tls.is_some(),
             metrics: Metrics::default(),
+            limits: Limits::default(),
+            known: Mutex::default(),
             store,
         })
     }

@@ -6,8 +6,8 @@ use super::{
     command::{Reply, Restriction, Scope, Submission, Submitted},
     db::{Work, sql},
     history,
-    people::person,
-    pools,
+    people::{person, set_stage},
+    pools::{self, PoolSettings},
 };
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use veche_pools::{
     Answer, Question, Scale,
     banning::{History, Verdict, decide},
+    controls::{Judgement, judge},
 };
 
 /// Takes a submission. The same submission again is answered as the first time and changes nothing.
@@ -26,7 +27,7 @@ pub(super) async fn submit(
 ) -> Result<Reply, StoreError> {
     let row = work
         .row(
-            sql("SELECT id, annotator, pool, state, expires, token, tasks FROM assignment WHERE name = $1")
+            sql("SELECT id, annotator, pool, state, expires, token, tasks, purpose FROM assignment WHERE name = $1")
                 .bind(submission.assignment.clone()),
         )
         .await?
@@ -57,7 +58,7 @@ pub(super) async fn submit(
             ));
         }
     }
-    let list: String = row.try_get(6)?;
+    let (list, purpose): (String, String) = (row.try_get(6)?, row.try_get(7)?);
     let tasks: Vec<i64> = serde_json::from_str(&list)?;
     let pool_state = pools::load(work, pool).await?;
     let (settings, context, truths) = (
@@ -126,6 +127,28 @@ pub(super) async fn submit(
     )
     .await?;
     work.log(now, "suite submitted", Some(annotator), Some(id), &json!({}));
+    if purpose == "exam" {
+        let passed = passed(&settings, &truths, &tasks, &outputs);
+        if passed {
+            set_stage(work, annotator, "work", now).await?;
+        } else {
+            let restriction = Restriction {
+                annotator,
+                scope: Scope::Pool(pool),
+                origin: "exam".into(),
+                comment: "did not pass the exam".into(),
+                evidence: None,
+                until: None,
+                reopen: false,
+            };
+            restrict(work, &restriction, now).await?;
+        }
+        return Ok(Reply::Submitted(Submitted::Taken {
+            repeated: false,
+            banned: !passed,
+            mean_error: None,
+        }));
+    }
 
     let mut record = match work.caches.take(annotator, pool, version) {
         Some(mut record) => {
@@ -189,41 +212,57 @@ fn checked(
     }
     let mut outputs = Vec::with_capacity(n);
     for (place, given) in submission.answers.iter().enumerate() {
-        let mut output = serde_json::Map::new();
-        for question in questions {
-            let path = || format!("answers.{place}.{}", question.name);
-            let value = given.output.get(&question.name).unwrap_or(&Value::Null);
-            let text = pools::text_of(value);
-            match question.read(&text) {
-                Ok(Answer::Unsure) if !given.unsure => {
-                    let problem = FieldProblem::new("VALUE_REQUIRED", "an answer is missing");
-                    problems.insert(path(), problem);
-                }
-                Ok(answer) => {
-                    let stored = match (answer, &question.scale) {
-                        (Answer::Number(value), _) if value.fract() == 0.0 && value.abs() < 9e15 => {
-                            Value::from(value as i64)
-                        }
-                        (Answer::Number(value), _) => Value::from(value),
-                        (Answer::Choice(i), Scale::Choice(scale)) => {
-                            Value::from(scale.labels.get(i as usize).cloned().unwrap_or_default())
-                        }
-                        _ => Value::Null,
-                    };
-                    output.insert(question.name.clone(), stored);
-                }
-                Err(error) => {
-                    let problem = FieldProblem::new("VALUE_NOT_ALLOWED", error.to_string());
-                    problems.insert(path(), problem);
-                }
-            }
-        }
-        outputs.push(Value::Object(output));
+        let path = format!("answers.{place}");
+        outputs.push(read_output(questions, &given.output, given.unsure, &path, &mut problems));
     }
     if problems.is_empty() {
         Ok(outputs)
     } else {
         Err(StoreError::Invalid(problems))
+    }
+}
+
+/// The answers to one task on their questions' scales, as stored; what cannot be taken is added to `problems` under `path`.
+pub(super) fn read_output(
+    questions: &[Question],
+    given: &Value,
+    unsure: bool,
+    path: &str,
+    problems: &mut BTreeMap<String, FieldProblem>,
+) -> Value {
+    let mut output = serde_json::Map::new();
+    for question in questions {
+        let path = || format!("{path}.{}", question.name);
+        let value = given.get(&question.name).unwrap_or(&Value::Null);
+        match question.read(&pools::text_of(value)) {
+            Ok(Answer::Unsure) if !unsure => {
+                let problem = FieldProblem::new("VALUE_REQUIRED", "an answer is missing");
+                problems.insert(path(), problem);
+            }
+            Ok(answer) => {
+                output.insert(question.name.clone(), json_of(answer, question));
+            }
+            Err(error) => {
+                let problem = FieldProblem::new("VALUE_NOT_ALLOWED", error.to_string());
+                problems.insert(path(), problem);
+            }
+        }
+    }
+    Value::Object(output)
+}
+
+/// An answer as it stands in JSON: a number, a label, or nothing.
+fn json_of(answer: Answer, question: &Question) -> Value {
+    match (answer, &question.scale) {
+        (Answer::Number(value), _) if value.fract() == 0.0 && value.abs() < 9e15 => {
+            Value::from(value as i64)
+        }
+        (Answer::Number(value), _) => Value::from(value),
+        (Answer::Choice(i), Scale::Choice(scale)) => scale
+            .labels
+            .get(i as usize)
+            .map_or(Value::Null, |label| Value::from(label.as_str())),
+        _ => Value::Null,
     }
 }
 
@@ -239,6 +278,46 @@ fn mean_error(judged: &[veche_pools::banning::Judged], questions: &[Question]) -
         .filter_map(|j| j.error.map(f64::abs))
         .collect();
     (errors.len() >= 5).then(|| errors.iter().sum::<f64>() / errors.len() as f64)
+}
+
+/// Whether answers to an exam are good enough: mean |error| on the first number question at most the limit or, in a campaign
+/// without numbers, the share right on the first choice question at least the limit. Without a limit everybody passes.
+fn passed(
+    settings: &PoolSettings,
+    truths: &BTreeMap<i64, Vec<Option<Answer>>>,
+    tasks: &[i64],
+    outputs: &[Value],
+) -> bool {
+    let Some(limit) = settings.exam_limit else {
+        return true;
+    };
+    let questions = &settings.questions;
+    let number = questions.iter().position(|q| matches!(q.scale, Scale::Number(_)));
+    let asked = number.unwrap_or(0);
+    let judgements: Vec<Judgement> = tasks
+        .iter()
+        .zip(outputs)
+        .filter_map(|(task, output)| {
+            let question = questions.get(asked)?;
+            let given = question.read(&pools::text_of(&output[&question.name]));
+            let truth = truths.get(task)?.get(asked).copied().flatten();
+            judge(given.unwrap_or(Answer::Unsure), truth)
+        })
+        .collect();
+    let n = judgements.len() as f64;
+    if number.is_some() {
+        let errors: Vec<f64> = judgements
+            .iter()
+            .filter_map(|j| match j {
+                Judgement::Error(error) => Some(error.abs()),
+                _ => None,
+            })
+            .collect();
+        !errors.is_empty() && errors.iter().sum::<f64>() / errors.len() as f64 <= limit
+    } else {
+        let right = judgements.iter().filter(|j| **j == Judgement::Right).count() as f64;
+        right >= limit * n
+    }
 }
 
 /// Wants no more votes for items whose mean is certain enough: standard error of the accepted answers at most `target`.

@@ -1,9 +1,11 @@
 //! What can be asked of the store, and its answers.
 
 use super::{
-    StoreError, answers, bans, db::Work, people,
+    StoreError, answers, bans,
+    db::{Work, sql},
+    people,
     pools::{self, NewTask, PoolSettings},
-    suites,
+    practice, suites,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -135,6 +137,8 @@ pub struct Restriction {
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "fields are named for what they are; the functions that carry them out say more")]
 pub enum Command {
+    Campaign { settings: PoolSettings, document: Value, now: i64 },
+    Retire { pool: i64, names: Arc<Vec<String>>, now: i64 },
     CreateProject { document: Value, now: i64 },
     CreatePool { project: i64, status: String, settings: PoolSettings, document: Value, now: i64 },
     ChangePool { pool: i64, status: Option<String>, settings: Option<PoolSettings>, document: Option<Value>, now: i64 },
@@ -148,6 +152,9 @@ pub enum Command {
     Submit { annotator: i64, submission: Submission, now: i64 },
     Skip { annotator: i64, assignment: String, now: i64 },
     Expire { now: i64 },
+    PracticeNext { annotator: i64, pool: i64, now: i64 },
+    PracticeAnswer { annotator: i64, pool: i64, number: usize, output: Value, now: i64 },
+    SetOnce { name: String, value: String },
     Restrict { restriction: Restriction, now: i64 },
     Lift { restriction: i64, now: i64 },
 }
@@ -165,11 +172,21 @@ pub enum Reply {
     Suite(Option<Assigned>),
     /// What became of a submission.
     Submitted(Submitted),
+    /// A practice task: the name of its assignment, its place from 0, how many there are, and what is shown; or no more.
+    Practice(Option<(String, usize, usize, Value)>),
+    /// A document.
+    Value(Value),
+    /// A text.
+    Text(String),
 }
 
 /// Decides and writes one command. A refusal has written nothing.
 pub(super) async fn carry_out(work: &mut Work<'_>, command: &Command) -> Result<Reply, StoreError> {
     match command {
+        Command::Campaign { settings, document, now } => {
+            pools::campaign(work, settings, document, *now).await
+        }
+        Command::Retire { pool, names, now } => pools::retire(work, *pool, names, *now).await,
         Command::CreateProject { document, now } => pools::create_project(work, document, *now).await,
         Command::CreatePool { project, status, settings, document, now } => {
             pools::create_pool(work, *project, status, settings, document, *now).await
@@ -197,7 +214,30 @@ pub(super) async fn carry_out(work: &mut Work<'_>, command: &Command) -> Result<
             suites::skip(work, *annotator, assignment, *now).await
         }
         Command::Expire { now } => suites::expire(work, *now).await,
+        Command::PracticeNext { annotator, pool, now } => {
+            practice::next(work, *annotator, *pool, *now).await
+        }
+        Command::PracticeAnswer { annotator, pool, number, output, now } => {
+            practice::answer(work, *annotator, *pool, *number, output, *now).await
+        }
+        Command::SetOnce { name, value } => set_once(work, name, value).await,
         Command::Restrict { restriction, now } => bans::restrict(work, restriction, *now).await,
         Command::Lift { restriction, now } => bans::lift(work, *restriction, *now).await,
     }
+}
+
+/// Keeps a value under a name unless there is one already; returns the one that is kept.
+async fn set_once(work: &mut Work<'_>, name: &str, value: &str) -> Result<Reply, StoreError> {
+    use sqlx::Row;
+    work.change(
+        sql("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+            .bind(name.to_owned())
+            .bind(value.to_owned()),
+    )
+    .await?;
+    let row = work
+        .row(sql("SELECT value FROM setting WHERE name = $1").bind(name.to_owned()))
+        .await?
+        .ok_or_else(|| StoreError::missing("setting", name))?;
+    Ok(Reply::Text(row.try_get(0)?))
 }

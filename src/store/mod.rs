@@ -14,6 +14,7 @@ mod error;
 mod history;
 mod people;
 mod pools;
+mod practice;
 mod read;
 mod suites;
 

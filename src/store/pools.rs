@@ -30,6 +30,13 @@ pub struct PoolSettings {
     /// Practice tasks with feedback before the first suite.
     #[serde(default)]
     pub practice: usize,
+    /// Controls in the exam before work begins; 0 for none.
+    #[serde(default)]
+    pub exam: usize,
+    /// Who has a larger mean |error| in the exam on the first number question (or, without one, a smaller share right on the
+    /// first choice question) does not get to work.
+    #[serde(default)]
+    pub exam_limit: Option<f64>,
     /// Time for a suite, in milliseconds.
     pub lifetime_ms: i64,
     /// Submitted suites are accepted at once.
@@ -206,6 +213,62 @@ pub(super) async fn change_pool(
     Ok(Reply::Done)
 }
 
+/// The campaign's own project and pool: made by the first server that asks, brought up to date by later ones. Returns the
+/// pool.
+pub(super) async fn campaign(
+    work: &mut Work<'_>,
+    settings: &PoolSettings,
+    document: &Value,
+    now: i64,
+) -> Result<Reply, StoreError> {
+    let kept = work
+        .row(sql("SELECT value FROM setting WHERE name = 'campaign'"))
+        .await?;
+    if let Some(row) = kept {
+        let text: String = row.try_get(0)?;
+        let pool = text
+            .parse()
+            .map_err(|_| StoreError::Database(format!("the setting campaign is no pool: {text}")))?;
+        change_pool(work, pool, None, Some(settings), Some(document), now).await?;
+        return Ok(Reply::Id(pool));
+    }
+    let id = |reply| match reply {
+        Reply::Id(id) => Ok(id),
+        _ => Err(StoreError::missing("project", "just made")),
+    };
+    let project = id(create_project(work, document, now).await?)?;
+    let pool = id(create_pool(work, project, "CLOSED", settings, document, now).await?)?;
+    work.change(
+        sql("INSERT INTO setting (name, value) VALUES ('campaign', $1)").bind(pool.to_string()),
+    )
+    .await?;
+    Ok(Reply::Id(pool))
+}
+
+/// Wants no more votes on tasks of these names; what is in annotators' hands may still come back. Controls are no longer
+/// used.
+pub(super) async fn retire(
+    work: &mut Work<'_>,
+    pool: i64,
+    names: &[String],
+    now: i64,
+) -> Result<Reply, StoreError> {
+    let list = match work.dialect {
+        Dialect::Sqlite => "SELECT value FROM json_each($2)",
+        Dialect::Postgres => "SELECT value FROM json_array_elements_text(CAST($2 AS json))",
+    };
+    let n = work
+        .change(
+            sql(format!("UPDATE task SET wanted = held, kind = CASE WHEN kind = 0 THEN 0 ELSE 3 END WHERE pool = $1 AND name IN ({list})"))
+                .bind(pool)
+                .bind(Value::from(names.to_vec()).to_string()),
+        )
+        .await?;
+    work.log(now, "tasks retired", None, Some(pool), &json!({ "tasks": n }));
+    work.caches.pools.remove(&pool);
+    Ok(Reply::Count(n))
+}
+
 /// Adds tasks; names must be new in their pool, or the whole addition is refused.
 pub(super) async fn add_tasks(
     work: &mut Work<'_>,
@@ -295,7 +358,7 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
     let settings: PoolSettings = serde_json::from_str(row.try_get(2)?)?;
     let rows = work
         .rows(
-            sql("SELECT id, stratum, held, known FROM task WHERE pool = $1 AND kind <> 0 AND kind = 1 ORDER BY id")
+            sql("SELECT id, stratum, held, known FROM task WHERE pool = $1 AND kind = 1 ORDER BY id")
                 .bind(pool),
         )
         .await?;

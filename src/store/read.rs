@@ -150,7 +150,7 @@ impl Store {
     ) -> Result<Vec<StoredAnswer>, StoreError> {
         let rows = sql(
             "SELECT a.id, a.name, a.state, annotator.name, task.name, answer.place, answer.output, answer.seconds, a.ended \
-             FROM (SELECT id, name, state, annotator, ended FROM assignment WHERE pool = $1 AND id > $2 \
+             FROM (SELECT id, name, state, annotator, ended FROM assignment WHERE pool = $1 AND id > $2 AND purpose = 'work' \
              AND state IN ('accepted', 'submitted', 'rejected') ORDER BY id LIMIT $3) AS a \
              JOIN answer ON answer.assignment = a.id JOIN task ON task.id = answer.task \
              JOIN annotator ON annotator.id = a.annotator ORDER BY a.id, answer.place",
@@ -178,8 +178,83 @@ impl Store {
         Ok(answers)
     }
 
-    /// What an annotator was given and what became of it: `(task's name, its state)` by assignment; for the annotator's own
-    /// copy of their data.
+    /// Names of a pool's tasks, in order.
+    pub async fn task_names(&self, pool: i64) -> Result<Vec<String>, StoreError> {
+        let rows = sql("SELECT name FROM task WHERE pool = $1 ORDER BY name")
+            .bind(pool)
+            .fetch_all(&self.database.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// What is shown at a place of an assignment.
+    pub async fn shown(&self, assignment: &str, place: usize) -> Result<Option<Value>, StoreError> {
+        let row = sql("SELECT tasks FROM assignment WHERE name = $1")
+            .bind(assignment.to_owned())
+            .fetch_optional(&self.database.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let tasks: String = row.try_get(0)?;
+        let tasks: Vec<i64> = serde_json::from_str(&tasks)?;
+        let Some(&task) = tasks.get(place) else { return Ok(None) };
+        let row = sql("SELECT content FROM task WHERE id = $1")
+            .bind(task)
+            .fetch_optional(&self.database.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let content: String = row.try_get(0)?;
+        Ok(Some(serde_json::from_str(&content)?))
+    }
+
+    /// Whether tasks that this annotator has not met lack votes, and are all in the hands of others now.
+    pub async fn must_wait(&self, annotator: i64, pool: i64) -> Result<bool, StoreError> {
+        let row = sql(
+            "SELECT task.id FROM task WHERE pool = $1 AND kind = 0 AND accepted < wanted AND NOT EXISTS \
+             (SELECT 1 FROM met WHERE met.annotator = $2 AND met.task = task.id) LIMIT 1",
+        )
+        .bind(pool)
+        .bind(annotator)
+        .fetch_optional(&self.database.pool)
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// Whether an annotator holds a suite now.
+    pub async fn is_active(&self, annotator: i64) -> Result<bool, StoreError> {
+        let row = sql("SELECT active FROM annotator WHERE id = $1")
+            .bind(annotator)
+            .fetch_optional(&self.database.pool)
+            .await?;
+        let Some(row) = row else { return Ok(false) };
+        Ok(row.try_get::<Option<i64>, _>(0)?.is_some())
+    }
+
+    /// All answers of an annotator, without what the tasks are; for the annotator's own copy of their data.
+    pub async fn own_answers(&self, annotator: i64) -> Result<Vec<Value>, StoreError> {
+        let rows = sql(
+            "SELECT a.name, a.state, a.created, a.ended, answer.place, answer.output, answer.seconds FROM answer \
+             JOIN assignment AS a ON a.id = answer.assignment WHERE answer.annotator = $1 ORDER BY a.id, answer.place",
+        )
+        .bind(annotator)
+        .fetch_all(&self.database.pool)
+        .await?;
+        let mut answers = Vec::with_capacity(rows.len());
+        for row in rows {
+            let output: String = row.try_get(5)?;
+            answers.push(serde_json::json!({
+                "assignment": row.try_get::<String, _>(0)?,
+                "state": row.try_get::<String, _>(1)?,
+                "given": row.try_get::<i64, _>(2)?,
+                "submitted": row.try_get::<Option<i64>, _>(3)?,
+                "place": row.try_get::<i64, _>(4)?,
+                "output": serde_json::from_str::<Value>(&output)?,
+                "seconds": row.try_get::<Option<f64>, _>(6)?,
+            }));
+        }
+        Ok(answers)
+    }
+
+    /// What an annotator said of themselves.
     pub async fn profile(&self, annotator: i64) -> Result<Option<Value>, StoreError> {
         let row = sql("SELECT consented, birth_year, expected_error, contact, language FROM profile WHERE annotator = $1")
             .bind(annotator)

@@ -31,7 +31,7 @@ CREATE TABLE pool (
     document TEXT NOT NULL
 );
 
--- kind: 0 real, 1 control, 2 practice. `held` counts accepted and active votes, `accepted` those that count.
+-- kind: 0 real, 1 control, 2 practice, 3 a control no longer used. `held` counts accepted and active votes, `accepted` those that count.
 -- `place` is a random number: the order in which tasks of equal need are given out.
 CREATE TABLE task (
     id BIGINT PRIMARY KEY,

@@ -47,6 +47,16 @@ pub(super) async fn next(
     if barred(work, annotator, project, pool, now).await?.is_some() {
         return Err(StoreError::conflict("BARRED", "this annotator gets no more suites"));
     }
+    match who.stage.as_str() {
+        "work" => {}
+        "exam" => return exam(work, annotator, pool, settings.exam, settings.lifetime_ms, now).await,
+        other => {
+            return Err(StoreError::conflict(
+                "INAPPROPRIATE_STATUS",
+                format!("this annotator's stage is {other}"),
+            ));
+        }
+    }
     let items = draw_items(work, annotator, pool, settings.real).await?;
     let complete = items.len() >= settings.min_real.max(1);
     if items.is_empty() || (!complete && !is_the_end(work, pool, items.len()).await?) {
@@ -55,19 +65,49 @@ pub(super) async fn next(
     let version = person(work, annotator).await?.version;
     let mut remembered = history::load(work, annotator, pool, version).await?;
     let controls = draw_controls(work, pool, &remembered, settings.control)?;
-    if controls.len() < settings.control {
-        return Err(StoreError::conflict(
-            "TOO_FEW_CONTROLS",
-            format!("a suite needs {} controls and the pool has {}", settings.control, controls.len()),
-        ));
-    }
     let mut tasks: Vec<i64> = items.iter().chain(&controls).copied().collect();
     arrange(&mut tasks, items.len(), work.rng);
+    let id = give(work, annotator, pool, "work", &tasks, now, settings.lifetime_ms).await?;
+    for control in &controls {
+        *remembered.seen.entry(*control).or_default() += 1;
+    }
+    remembered.version = version + 1;
+    work.caches.put(annotator, pool, remembered);
+    count_uses(pools::load(work, pool).await?, &controls);
+    Ok(Reply::Suite(Some(read_assignment(work, id).await?)))
+}
 
+/// The exam: controls only.
+async fn exam(
+    work: &mut Work<'_>,
+    annotator: i64,
+    pool: i64,
+    want: usize,
+    lifetime_ms: i64,
+    now: i64,
+) -> Result<Reply, StoreError> {
+    let version = person(work, annotator).await?.version;
+    let remembered = history::load(work, annotator, pool, version).await?;
+    let controls = draw_controls(work, pool, &remembered, want)?;
+    let id = give(work, annotator, pool, "exam", &controls, now, lifetime_ms).await?;
+    count_uses(pools::load(work, pool).await?, &controls);
+    Ok(Reply::Suite(Some(read_assignment(work, id).await?)))
+}
+
+/// Writes down that these tasks, in this order, are in the annotator's hands; returns the assignment.
+async fn give(
+    work: &mut Work<'_>,
+    annotator: i64,
+    pool: i64,
+    purpose: &str,
+    tasks: &[i64],
+    now: i64,
+    lifetime_ms: i64,
+) -> Result<i64, StoreError> {
     let id = work.id();
-    let expires = now.saturating_add(settings.lifetime_ms);
+    let expires = now.saturating_add(lifetime_ms);
     let name = opaque_name(pool, work.rng);
-    let list = Value::from(tasks.clone()).to_string();
+    let list = Value::from(tasks.to_vec()).to_string();
     let ids = work.dialect.ids(1);
     work.change(sql(format!("UPDATE task SET held = held + 1 WHERE id IN {ids}")).bind(list.clone()))
         .await?;
@@ -82,11 +122,12 @@ pub(super) async fn next(
     .await?;
     work.change(
         sql("INSERT INTO assignment (id, name, annotator, pool, purpose, state, created, expires, tasks) \
-             VALUES ($1, $2, $3, $4, 'work', 'active', $5, $6, $7)")
+             VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8)")
         .bind(id)
-        .bind(name.clone())
+        .bind(name)
         .bind(annotator)
         .bind(pool)
+        .bind(purpose.to_owned())
         .bind(now)
         .bind(expires)
         .bind(list),
@@ -98,14 +139,8 @@ pub(super) async fn next(
             .bind(annotator),
     )
     .await?;
-    work.log(now, "suite given", Some(annotator), Some(id), &json!({}));
-    for control in &controls {
-        *remembered.seen.entry(*control).or_default() += 1;
-    }
-    remembered.version = version + 1;
-    work.caches.put(annotator, pool, remembered);
-    count_uses(pools::load(work, pool).await?, &controls);
-    Ok(Reply::Suite(Some(read_assignment(work, id).await?)))
+    work.log(now, "suite given", Some(annotator), Some(id), &json!({ "purpose": purpose }));
+    Ok(id)
 }
 
 /// Open items that the annotator has not met, those with the fewest votes first.
@@ -193,10 +228,14 @@ fn draw_controls(
             ..*c
         })
         .collect();
-    Ok(choose_controls(&uses, want, work.rng)
-        .into_iter()
-        .map(|c| state.control_ids[c as usize])
-        .collect())
+    let chosen = choose_controls(&uses, want, work.rng);
+    if chosen.len() < want {
+        return Err(StoreError::conflict(
+            "TOO_FEW_CONTROLS",
+            format!("a suite needs {want} controls and the pool has {}", chosen.len()),
+        ));
+    }
+    Ok(chosen.into_iter().map(|c| state.control_ids[c as usize]).collect())
 }
 
 fn count_uses(state: &mut PoolState, controls: &[i64]) {

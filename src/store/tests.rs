@@ -76,6 +76,8 @@ fn settings() -> PoolSettings {
         min_real: 1,
         control: 1,
         practice: 0,
+        exam: 0,
+        exam_limit: None,
         lifetime_ms: 60_000,
         auto_accept: true,
         rules: Vec::new(),
@@ -126,10 +128,13 @@ async fn annotator(store: &Store, name: &str) -> i64 {
         invitation: None,
         now: 0,
     };
-    match store.carry_out(command).await.unwrap() {
+    let id = match store.carry_out(command).await.unwrap() {
         Reply::Id(id) => id,
         other => panic!("{other:?}"),
-    }
+    };
+    let command = Command::SetStage { annotator: id, stage: "work".into(), now: 0 };
+    store.carry_out(command).await.unwrap();
+    id
 }
 
 async fn next(store: &Store, annotator: i64, pool: i64, now: i64) -> Result<Option<Assigned>, StoreError> {

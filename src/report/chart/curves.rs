@@ -455,7 +455,7 @@ mod tests {
             "bar quiet",
             "network better",
             "5\u{a0}years to 15\u{a0}years: 1,200 items",
-            "people &lt;b&gt;, about 10: +3.00 [2.50, 3.50], ±1 sd 0.00 to 6.00, 20 items",
+            "people &lt;b&gt;, about 10: +3 [2, 4], ±1 sd 0 to 6, 20 items",
         ] {
             assert!(svg.contains(part), "{part} is missing in {svg}");
         }

@@ -62,12 +62,12 @@ export function announce(text) {
   setTimeout(() => (said.textContent = text), 60);
 }
 
-/** A dialog over the screen; Escape and the button close it. Returns the element. */
-export function dialog(title, content, close) {
+/** A dialog over the screen; Escape and the button close it, then `closed` is called. Returns the element. */
+export function dialog(title, content, close, closed = () => {}) {
   const heading = h("h2", { id: "dialog-title" }, title);
   const element = h(
     "dialog",
-    { "aria-labelledby": "dialog-title", onclose: () => element.remove() },
+    { "aria-labelledby": "dialog-title", onclose: () => (element.remove(), closed()) },
     heading,
     content,
     h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => element.close() }, close)),

@@ -194,7 +194,7 @@ export function instructionsScreen(campaign, done) {
   );
 }
 
-export const help = (campaign) => dialog(say("instructions"), [instructions(campaign), keysTable(campaign)].flat(), say("close"));
+export const help = (campaign, closed) => dialog(say("instructions"), [instructions(campaign), keysTable(campaign)], say("close"), closed);
 
 /** Between suites: no clock runs. `me` may be null without a connection. */
 export function pause(campaign, { title, words, me, go }) {

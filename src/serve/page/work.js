@@ -178,7 +178,7 @@ export class Work {
       was: null,
       ready: () => {},
       menu: () => this.menu(),
-      help: () => help(this.campaign),
+      help: () => help(this.campaign, () => this.view?.focus()),
       ...options,
     });
     this.view = view;
@@ -408,6 +408,8 @@ export class Work {
         keysTable(this.campaign),
       ],
       say("close"),
+      // Back to the answer, not to the button: Enter is to go on, not to open the menu again.
+      () => this.view?.focus(),
     );
   }
 

@@ -243,11 +243,11 @@ export function taskView(options) {
   const bar = h(
     "header",
     { class: "bar" },
-    h("button", { type: "button", class: "small", "aria-label": say("back"), disabled: !options.back, onclick: () => options.back?.() }, icon("back")),
+    h("button", { type: "button", class: "small", "aria-label": say("back"), disabled: !options.back, onpointerdown: keepFocus, onclick: () => options.back?.() }, icon("back")),
     h("h1", {}, h("span", { "aria-hidden": "true" }, `${place} / ${total}`), h("span", { class: "quiet" }, alt())),
     steps,
     clock,
-    h("button", { type: "button", class: "small", "aria-label": say("menu"), "aria-haspopup": "dialog", onclick: options.menu }, icon("menu")),
+    h("button", { type: "button", class: "small", "aria-label": say("menu"), "aria-haspopup": "dialog", onpointerdown: keepFocus, onclick: options.menu }, icon("menu")),
   );
   const list = h("div", { class: "questions" }, questions.map((q) => (q.kind === "number" ? numberField(q) : choiceField(q))));
   const panel = h("form", { class: "panel", autocomplete: "off", onsubmit: (event) => event.preventDefault() }, list, note, keypad);

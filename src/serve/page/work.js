@@ -181,7 +181,6 @@ export class Work {
       help: () => help(this.campaign, () => this.view?.focus()),
       ...options,
     });
-    this.view = view;
     show(view.element, {
       task: true,
       title: `${options.place} / ${options.total} · ${this.campaign.name}`,
@@ -193,6 +192,8 @@ export class Work {
       },
       focus: view.element,
     });
+    // Only now: the view before took itself away when this one came.
+    this.view = view;
     view.focus();
     return view;
   }

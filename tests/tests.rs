@@ -24,3 +24,4 @@ mod network;
 mod plan;
 mod pool;
 mod predict;
+mod serve;

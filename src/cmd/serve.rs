@@ -16,7 +16,8 @@ use std::{
 ///
 /// Votes are kept in DIR/served.db (SQLite), or in PostgreSQL with --database; several servers may share one PostgreSQL. The
 /// pool of DIR is brought in when the server starts. `veche votes collect DIR` writes the votes where score, ban and
-/// aggregate find them; stopping the server with Ctrl-C or SIGTERM does so too.
+/// aggregate find them; stopping the server with Ctrl-C or SIGTERM does so too. The environment variable VECHE_API_KEY is the
+/// key of the requester's programs, VECHE_PASSWORD opens the dashboard at /requester, VECHE_LOG sets what is logged.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  veche serve faces --open-signup\n  \
     veche serve faces --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem --database postgres://veche@db/faces")]
@@ -46,6 +47,9 @@ pub struct Args {
 /// Key of the requester's programs; in the environment, so that it stands in no list of processes.
 const API_KEY: &str = "VECHE_API_KEY";
 
+/// The requester's password for the dashboard, in the environment for the same reason.
+const PASSWORD: &str = "VECHE_PASSWORD";
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
     let project = Project::open(&args.dir)?;
@@ -56,9 +60,16 @@ pub fn run(args: &Args) -> Result<()> {
         listen: args.listen,
         open_signup: args.open_signup,
         api_key: std::env::var(API_KEY).ok().filter(|key| !key.is_empty()),
+        password: std::env::var(PASSWORD)
+            .ok()
+            .filter(|password| !password.is_empty()),
         tls: args.tls_cert.clone().zip(args.tls_key.clone()),
     };
-    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     runtime()?.block_on(serve(
         options,
         |address| super::note(&format!("listening on {scheme}://{address}")),
@@ -89,8 +100,13 @@ fn stopped() -> Result<impl Future<Output = ()> + Send + 'static> {
 
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::{EnvFilter, fmt};
-    let filter = EnvFilter::try_from_env("VECHE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,veche=info"));
+    let filter =
+        EnvFilter::try_from_env("VECHE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,veche=info"));
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process is refused; the first then serves.
-    let _ = if json { log.json().try_init() } else { log.try_init() };
+    let _ = if json {
+        log.json().try_init()
+    } else {
+        log.try_init()
+    };
 }

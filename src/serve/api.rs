@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     config::Feedback,
-    store::{AnnotatorRow, Assigned, Command, FieldProblem, Profile, Reply, StoreError, Submission, Submitted},
+    store::{
+        AnnotatorRow, Assigned, Command, FieldProblem, Profile, Reply, StoreError, Submission,
+        Submitted,
+    },
 };
 use axum::{
     Json, Router,
@@ -101,7 +104,11 @@ impl FromRequestParts<Arc<App>> for Annotator {
         if let Some(annotator) = app.remembered(&hash) {
             return Ok(Self(annotator));
         }
-        let found = app.store.annotator_by_token(&hash).await?.ok_or(Failure::Unknown)?;
+        let found = app
+            .store
+            .annotator_by_token(&hash)
+            .await?
+            .ok_or(Failure::Unknown)?;
         app.remember(hash, found.id);
         Ok(Self(found.id))
     }
@@ -133,7 +140,10 @@ impl App {
 
     async fn annotator(&self, id: i64) -> Result<AnnotatorRow, Failure> {
         let found = self.store.annotators(id - 1, 1).await?;
-        found.into_iter().find(|row| row.id == id).ok_or(Failure::Unknown)
+        found
+            .into_iter()
+            .find(|row| row.id == id)
+            .ok_or(Failure::Unknown)
     }
 }
 
@@ -191,8 +201,10 @@ async fn sign_up(
     };
     app.store.carry_out(command).await?;
     let secure = if app.tls { "; Secure" } else { "" };
-    let cookie = format!("veche={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict{secure}");
-    let mut response = Json(json!({ "annotator": name, "token": token, "stage": "consent" })).into_response();
+    let cookie =
+        format!("veche={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict{secure}");
+    let mut response =
+        Json(json!({ "annotator": name, "token": token, "stage": "consent" })).into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -224,12 +236,28 @@ async fn consent(
         problems.insert(path.to_owned(), FieldProblem::new(code, why));
     };
     if !body.consent {
-        refuse("consent", "VALUE_REQUIRED", "without consent nothing is stored, and no work can begin");
+        refuse(
+            "consent",
+            "VALUE_REQUIRED",
+            "without consent nothing is stored, and no work can begin",
+        );
     }
-    if body.profile.birth_year.is_some_and(|year| !(1900..=2100).contains(&year)) {
-        refuse("birth_year", "VALUE_NOT_ALLOWED", "a year between 1900 and 2100");
+    if body
+        .profile
+        .birth_year
+        .is_some_and(|year| !(1900..=2100).contains(&year))
+    {
+        refuse(
+            "birth_year",
+            "VALUE_NOT_ALLOWED",
+            "a year between 1900 and 2100",
+        );
     }
-    if body.profile.expected_error.is_some_and(|e| !(e.is_finite() && (0.0..=1e9).contains(&e))) {
+    if body
+        .profile
+        .expected_error
+        .is_some_and(|e| !(e.is_finite() && (0.0..=1e9).contains(&e)))
+    {
         refuse("expected_error", "VALUE_NOT_ALLOWED", "a number from 0 on");
     }
     if body.profile.contact.as_ref().is_some_and(|c| c.len() > 300) {
@@ -241,18 +269,31 @@ async fn consent(
     if !problems.is_empty() {
         return Err(Failure::Invalid(problems));
     }
-    let command = Command::SetProfile { annotator, profile: body.profile, now: now_ms() };
+    let command = Command::SetProfile {
+        annotator,
+        profile: body.profile,
+        now: now_ms(),
+    };
     app.store.carry_out(command).await?;
     let row = app.annotator(annotator).await?;
     if row.stage == "consent" {
         let stage = "instructions".to_owned();
-        app.store.carry_out(Command::SetStage { annotator, stage, now: now_ms() }).await?;
+        app.store
+            .carry_out(Command::SetStage {
+                annotator,
+                stage,
+                now: now_ms(),
+            })
+            .await?;
         return Ok(Json(json!({ "stage": "instructions" })));
     }
     Ok(Json(json!({ "stage": row.stage })))
 }
 
-async fn ready(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> Result<Json<Value>, Failure> {
+async fn ready(
+    State(app): State<Arc<App>>,
+    Annotator(annotator): Annotator,
+) -> Result<Json<Value>, Failure> {
     let row = app.annotator(annotator).await?;
     match row.stage.as_str() {
         "instructions" => {}
@@ -268,7 +309,11 @@ async fn ready(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> 
         (0, 1..) => "exam",
         (0, 0) => "work",
     };
-    let command = Command::SetStage { annotator, stage: stage.into(), now: now_ms() };
+    let command = Command::SetStage {
+        annotator,
+        stage: stage.into(),
+        now: now_ms(),
+    };
     app.store.carry_out(command).await?;
     Ok(Json(json!({ "stage": stage })))
 }
@@ -291,7 +336,15 @@ async fn practice(
     Annotator(annotator): Annotator,
 ) -> Result<Json<Value>, Failure> {
     let pool = app.pool.id;
-    match app.store.carry_out(Command::PracticeNext { annotator, pool, now: now_ms() }).await? {
+    match app
+        .store
+        .carry_out(Command::PracticeNext {
+            annotator,
+            pool,
+            now: now_ms(),
+        })
+        .await?
+    {
         Reply::Practice(Some((assignment, place, of, content))) => {
             let task = shown(&app, &assignment, place, &content);
             Ok(Json(json!({ "task": task, "number": place + 1, "of": of })))
@@ -338,7 +391,10 @@ fn suite_json(app: &App, suite: &Assigned, now: i64) -> Value {
     json!({ "suite": { "assignment": suite.name, "seconds": seconds, "tasks": tasks } })
 }
 
-async fn next(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> Result<Json<Value>, Failure> {
+async fn next(
+    State(app): State<Arc<App>>,
+    Annotator(annotator): Annotator,
+) -> Result<Json<Value>, Failure> {
     let (pool, now) = (app.pool.id, now_ms());
     let none = |reason: &str| {
         let mut answer = json!({ "suite": null, "reason": reason });
@@ -347,7 +403,15 @@ async fn next(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> R
         }
         Ok(Json(answer))
     };
-    match app.store.carry_out(Command::Next { annotator, pool, now }).await {
+    match app
+        .store
+        .carry_out(Command::Next {
+            annotator,
+            pool,
+            now,
+        })
+        .await
+    {
         Ok(Reply::Suite(Some(suite))) => {
             app.metrics.gave_suite();
             Ok(Json(suite_json(&app, &suite, now)))
@@ -355,7 +419,10 @@ async fn next(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> R
         Ok(_) if app.store.must_wait(annotator, pool).await? => none("wait"),
         Ok(_) => none("done"),
         Err(StoreError::Conflict { code: "BARRED", .. }) => none("ended"),
-        Err(StoreError::Conflict { code: "POOL_CLOSED", .. }) => none("wait"),
+        Err(StoreError::Conflict {
+            code: "POOL_CLOSED",
+            ..
+        }) => none("wait"),
         Err(error) => Err(error.into()),
     }
 }
@@ -366,18 +433,38 @@ async fn submit(
     Body(submission): Body<Submission>,
 ) -> Result<Json<Value>, Failure> {
     if submission.token.is_empty() || submission.token.len() > 64 {
-        let problem = FieldProblem::new("VALUE_NOT_ALLOWED", "1 to 64 characters, chosen by who submits");
-        return Err(Failure::Invalid(BTreeMap::from([("token".to_owned(), problem)])));
+        let problem = FieldProblem::new(
+            "VALUE_NOT_ALLOWED",
+            "1 to 64 characters, chosen by who submits",
+        );
+        return Err(Failure::Invalid(BTreeMap::from([(
+            "token".to_owned(),
+            problem,
+        )])));
     }
-    match app.store.carry_out(Command::Submit { annotator, submission, now: now_ms() }).await? {
-        Reply::Submitted(Submitted::Taken { repeated, banned, mean_error }) => {
+    match app
+        .store
+        .carry_out(Command::Submit {
+            annotator,
+            submission,
+            now: now_ms(),
+        })
+        .await?
+    {
+        Reply::Submitted(Submitted::Taken {
+            repeated,
+            banned,
+            mean_error,
+        }) => {
             if !repeated {
                 app.metrics.took_suite(banned);
             }
             let tell = app.project.campaign.serve.feedback == Feedback::AfterSuite;
             // Rounded: the change from suite to suite must not give the last control's error away to the decimal.
             let told = mean_error.filter(|_| tell).map(|e| (e * 2.0).round() / 2.0);
-            Ok(Json(json!({ "taken": true, "repeated": repeated, "mean_error": told })))
+            Ok(Json(
+                json!({ "taken": true, "repeated": repeated, "mean_error": told }),
+            ))
         }
         _ => Err(StoreError::conflict(
             "LATE",
@@ -397,12 +484,19 @@ async fn skip(
     Annotator(annotator): Annotator,
     Body(body): Body<Skip>,
 ) -> Result<Json<Value>, Failure> {
-    let command = Command::Skip { annotator, assignment: body.assignment, now: now_ms() };
+    let command = Command::Skip {
+        annotator,
+        assignment: body.assignment,
+        now: now_ms(),
+    };
     app.store.carry_out(command).await?;
     Ok(Json(json!({})))
 }
 
-async fn data(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> Result<Json<Value>, Failure> {
+async fn data(
+    State(app): State<Arc<App>>,
+    Annotator(annotator): Annotator,
+) -> Result<Json<Value>, Failure> {
     let row = app.annotator(annotator).await?;
     let profile = app.store.profile(annotator).await?;
     let answers = app.store.own_answers(annotator).await?;
@@ -411,8 +505,16 @@ async fn data(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> R
     })))
 }
 
-async fn erase(State(app): State<Arc<App>>, Annotator(annotator): Annotator) -> Result<Response, Failure> {
-    app.store.carry_out(Command::Erase { annotator, now: now_ms() }).await?;
+async fn erase(
+    State(app): State<Arc<App>>,
+    Annotator(annotator): Annotator,
+) -> Result<Response, Failure> {
+    app.store
+        .carry_out(Command::Erase {
+            annotator,
+            now: now_ms(),
+        })
+        .await?;
     app.forget(annotator);
     let mut response = Json(json!({})).into_response();
     let gone = HeaderValue::from_static("veche=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
@@ -427,7 +529,10 @@ mod tests {
     #[test]
     fn a_cookie_is_found_among_others_and_not_inside_them() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("xveche=1; veche=ab; b=veche=2"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("xveche=1; veche=ab; b=veche=2"),
+        );
         assert_eq!(cookie(&headers, "veche"), Some("ab"));
         assert_eq!(cookie(&headers, "b"), Some("veche=2"));
         assert_eq!(cookie(&headers, "c"), None);

@@ -34,7 +34,10 @@ fn settings(project: &Project) -> PoolSettings {
         exam_limit: serve.exam_limit,
         lifetime_ms: i64::from(serve.minutes) * 60_000,
         auto_accept: true,
-        rules: rules.filter(|rule| !compares_annotators(rule)).cloned().collect(),
+        rules: rules
+            .filter(|rule| !compares_annotators(rule))
+            .cloned()
+            .collect(),
         reopen: serve.reopen,
         target_error: serve.target_error,
         min_votes: i64::from(serve.min_votes),
@@ -94,17 +97,36 @@ async fn bring_tasks(project: &Project, store: &Store, id: i64, pool: &StoredPoo
     }
     for tasks in new.chunks(STEP) {
         let tasks = Arc::new(tasks.to_vec());
-        match store.carry_out(Command::AddTasks { pool: id, tasks, now: now_ms() }).await {
+        match store
+            .carry_out(Command::AddTasks {
+                pool: id,
+                tasks,
+                now: now_ms(),
+            })
+            .await
+        {
             Ok(_) => {}
             // Another server is doing the same: it began before us and will finish.
-            Err(StoreError::Conflict { code: "TASK_EXISTS", .. }) => {}
+            Err(StoreError::Conflict {
+                code: "TASK_EXISTS",
+                ..
+            }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    let gone: Vec<String> = there.into_iter().filter(|name| !names.contains(name)).collect();
+    let gone: Vec<String> = there
+        .into_iter()
+        .filter(|name| !names.contains(name))
+        .collect();
     if !gone.is_empty() {
         let names = Arc::new(gone);
-        store.carry_out(Command::Retire { pool: id, names, now: now_ms() }).await?;
+        store
+            .carry_out(Command::Retire {
+                pool: id,
+                names,
+                now: now_ms(),
+            })
+            .await?;
     }
     Ok(())
 }
@@ -121,7 +143,9 @@ fn practice_tasks(pool: &StoredPool, want: usize) -> BTreeSet<usize> {
     controls.sort_by(|&a, &b| place(a).total_cmp(&place(b)).then(a.cmp(&b)));
     // Half of the controls at least stay controls.
     let want = want.min(controls.len() / 2);
-    (0..want).map(|i| controls[(2 * i + 1) * controls.len() / (2 * want)]).collect()
+    (0..want)
+        .map(|i| controls[(2 * i + 1) * controls.len() / (2 * want)])
+        .collect()
 }
 
 fn task_of(project: &Project, pool: &StoredPool, task: usize, practice: bool) -> NewTask {
@@ -160,7 +184,7 @@ fn stratum(project: &Project, pool: &StoredPool, task: usize) -> u32 {
                     .unwrap_or((scale.max - scale.min) / 10.0);
                 return ((value - scale.min) / width).floor().clamp(0.0, 1e6) as u32;
             }
-            (Some(Answer::Choice(label)), _) => return u32::from(label),
+            (Some(Answer::Choice(label)), _) => return label,
             _ => {}
         }
     }
@@ -169,14 +193,16 @@ fn stratum(project: &Project, pool: &StoredPool, task: usize) -> u32 {
 
 fn json_of(answer: Answer, question: &Question) -> Value {
     match answer {
-        Answer::Number(value) if value.fract() == 0.0 && value.abs() < 9e15 => Value::from(value as i64),
+        Answer::Number(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
+            Value::from(value as i64)
+        }
         Answer::Number(value) => Value::from(value),
         other => Value::from(question.write(other)),
     }
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
 pub struct Collected {
     /// Votes: answers to one question about one task each.
     pub votes: usize,
@@ -186,17 +212,20 @@ pub struct Collected {
     pub suites: usize,
 }
 
-/// Writes the campaign's submitted and accepted votes to `votes/served.parquet`, where `score`, `ban` and `aggregate` find
-/// them; `None` if there are none yet. Practice and exams are no votes.
-pub async fn collect(project: &Project, store: &Store) -> Result<Option<Collected>> {
+/// The campaign's submitted and accepted votes. Practice and exams are no votes.
+pub(super) async fn votes(
+    project: &Project,
+    store: &Store,
+) -> Result<(VoteTable, Collected), StoreError> {
+    let mut table = VoteTable::new();
+    let mut collected = Collected::default();
     let Some(pool) = store.setting("campaign").await? else {
-        return Ok(None);
+        return Ok((table, collected));
     };
     let pool: i64 = pool
         .parse()
-        .map_err(|_| problem("the database does not know its campaign").value(&pool))?;
-    let mut table = VoteTable::new();
-    let (mut annotators, mut suites, mut after) = (BTreeSet::new(), 0, 0);
+        .map_err(|_| StoreError::Database(format!("the setting campaign is no pool: {pool}")))?;
+    let (mut annotators, mut after) = (BTreeSet::new(), 0);
     loop {
         let page = store.answers(pool, after, PAGE).await?;
         let Some(last) = page.last() else { break };
@@ -204,14 +233,11 @@ pub async fn collect(project: &Project, store: &Store) -> Result<Option<Collecte
             if answer.state == "rejected" {
                 continue;
             }
-            if answer.place == 0 {
-                suites += 1;
-            }
+            collected.suites += usize::from(answer.place == 0);
             annotators.insert(answer.annotator.clone());
             for question in &project.questions {
                 let value = &answer.output[&question.name];
-                let text = value.as_str().map(str::to_owned);
-                let given = match (value.as_f64(), &text) {
+                let given = match (value.as_f64(), value.as_str()) {
                     (Some(number), _) => FileAnswer::Number(number),
                     (None, Some(text)) => FileAnswer::Choice(text),
                     (None, None) => FileAnswer::Unsure,
@@ -226,15 +252,18 @@ pub async fn collect(project: &Project, store: &Store) -> Result<Option<Collecte
         }
         after = last.assignment;
     }
+    (collected.votes, collected.annotators) = (table.len(), annotators.len());
+    Ok((table, collected))
+}
+
+/// Writes the votes to `votes/served.parquet`, where `score`, `ban` and `aggregate` find them; `None` if there are none yet.
+pub async fn collect(project: &Project, store: &Store) -> Result<Option<Collected>> {
+    let (table, collected) = votes(project, store).await?;
     if table.is_empty() {
         return Ok(None);
     }
     let path = project.votes_dir().join("served.parquet");
     write_votes(&path, &table, &WriteOptions::default())?;
     Provenance::new("veche votes collect", None).write(&path.with_extension("provenance.json"))?;
-    Ok(Some(Collected {
-        votes: table.len(),
-        annotators: annotators.len(),
-        suites,
-    }))
+    Ok(Some(collected))
 }

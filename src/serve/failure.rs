@@ -44,7 +44,9 @@ impl IntoResponse for Failure {
                 "sign up or sign in first".to_owned(),
                 None,
             ),
-            Self::Forbidden(code, message) => (StatusCode::FORBIDDEN, code.to_owned(), message, None),
+            Self::Forbidden(code, message) => {
+                (StatusCode::FORBIDDEN, code.to_owned(), message, None)
+            }
             Self::Body(status, message) => {
                 let code = match status {
                     StatusCode::PAYLOAD_TOO_LARGE => "PAYLOAD_TOO_LARGE",
@@ -77,7 +79,10 @@ impl IntoResponse for Failure {
                     StoreError::Invalid(_) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
                     StoreError::Database(_) | StoreError::Closed => {
                         tracing::error!(%error, "the store failed");
-                        (StatusCode::SERVICE_UNAVAILABLE, "REMOTE_SERVICE_UNAVAILABLE")
+                        (
+                            StatusCode::SERVICE_UNAVAILABLE,
+                            "REMOTE_SERVICE_UNAVAILABLE",
+                        )
                     }
                 };
                 let message = match &error {
@@ -108,6 +113,7 @@ pub(super) async fn wrong_method() -> Response {
 }
 
 /// A fault of ours.
+#[allow(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(super) fn panicked(fault: Box<dyn Any + Send + 'static>) -> Response {
     let what = fault
         .downcast_ref::<String>()

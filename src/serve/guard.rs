@@ -95,7 +95,9 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let start = Instant::now();
-    let allowed = app.limits.allows(request.method(), request.uri().path(), client.ip());
+    let allowed = app
+        .limits
+        .allows(request.method(), request.uri().path(), client.ip());
     let mut response = if allowed {
         next.run(request).await
     } else {
@@ -103,7 +105,9 @@ pub(super) async fn guard(
     };
     let headers = response.headers_mut();
     let mut set = |name: header::HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     };
     set(header::CONTENT_SECURITY_POLICY, POLICY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -133,7 +137,10 @@ mod tests {
     #[test]
     fn a_bucket_empties_fills_again_and_is_each_clients_own() {
         let bucket = Bucket::new(2.0, 1.0);
-        let (one, other) = (IpAddr::from(Ipv4Addr::new(10, 0, 0, 1)), IpAddr::from(Ipv4Addr::new(10, 0, 0, 2)));
+        let (one, other) = (
+            IpAddr::from(Ipv4Addr::new(10, 0, 0, 1)),
+            IpAddr::from(Ipv4Addr::new(10, 0, 0, 2)),
+        );
         let start = Instant::now();
         assert!(bucket.take(one, start) && bucket.take(one, start));
         assert!(!bucket.take(one, start));

@@ -37,9 +37,13 @@ impl Metrics {
         let class = (status.as_u16() / 100).clamp(1, 5) as usize - 1;
         self.by_class[class].fetch_add(1, Relaxed);
         let seconds = time.as_secs_f64();
-        let at = EDGES.iter().position(|edge| seconds <= *edge).unwrap_or(EDGES.len());
+        let at = EDGES
+            .iter()
+            .position(|edge| seconds <= *edge)
+            .unwrap_or(EDGES.len());
         self.times[at].fetch_add(1, Relaxed);
-        self.microseconds.fetch_add(time.as_micros() as u64, Relaxed);
+        self.microseconds
+            .fetch_add(time.as_micros() as u64, Relaxed);
     }
 
     pub(super) fn gave_suite(&self) {
@@ -58,16 +62,24 @@ impl Metrics {
         };
         line(format_args!("# TYPE veche_requests_total counter"));
         for (class, n) in self.by_class.iter().enumerate() {
-            line(format_args!("veche_requests_total{{class=\"{}xx\"}} {}", class + 1, n.load(Relaxed)));
+            line(format_args!(
+                "veche_requests_total{{class=\"{}xx\"}} {}",
+                class + 1,
+                n.load(Relaxed)
+            ));
         }
         line(format_args!("# TYPE veche_request_seconds histogram"));
         let mut sum = 0;
         for (n, edge) in self.times.iter().zip(EDGES) {
             sum += n.load(Relaxed);
-            line(format_args!("veche_request_seconds_bucket{{le=\"{edge}\"}} {sum}"));
+            line(format_args!(
+                "veche_request_seconds_bucket{{le=\"{edge}\"}} {sum}"
+            ));
         }
         sum += self.times[EDGES.len()].load(Relaxed);
-        line(format_args!("veche_request_seconds_bucket{{le=\"+Inf\"}} {sum}"));
+        line(format_args!(
+            "veche_request_seconds_bucket{{le=\"+Inf\"}} {sum}"
+        ));
         line(format_args!("veche_request_seconds_count {sum}"));
         let seconds = self.microseconds.load(Relaxed) as f64 / 1e6;
         line(format_args!("veche_request_seconds_sum {seconds}"));
@@ -97,7 +109,11 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
 
 /// Counters since the start. No names, no answers.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.text()).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        app.metrics.text(),
+    )
+        .into_response()
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! opaque, both roles go through the same code, and pictures were rendered alike when the pool was built.
 
 mod api;
+mod board;
 mod campaign;
 mod failure;
 mod guard;
 mod metrics;
 mod page;
 mod pictures;
+mod requester;
 mod state;
 mod tokens;
 
@@ -34,6 +36,8 @@ pub struct Options {
     pub open_signup: bool,
     /// Key of the requester's programs.
     pub api_key: Option<String>,
+    /// The requester's password for the dashboard.
+    pub password: Option<String>,
     /// Certificate chain and private key, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
@@ -52,6 +56,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let store = Store::open(&options.database).await?;
+    let project = options.project.clone();
     let app = Arc::new(App::new(&options, store.clone()).await?);
     let listener = TcpListener::bind(options.listen).await.map_err(|e| {
         problem(format!("cannot listen: {e}"))
@@ -66,10 +71,13 @@ pub async fn serve(
     let served = match &options.tls {
         None => {
             ready(address);
-            axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
-                .with_graceful_shutdown(shutdown)
-                .await
-                .map_err(|e| problem(format!("the server failed: {e}")))
+            axum::serve(
+                listener,
+                routes.into_make_service_with_connect_info::<SocketAddr>(),
+            )
+            .with_graceful_shutdown(shutdown)
+            .await
+            .map_err(|e| problem(format!("the server failed: {e}")))
         }
         Some((certificate, key)) => {
             let handle = axum_server::Handle::new();
@@ -97,6 +105,13 @@ pub async fn serve(
     // Aborted tasks are dropped at their next turn; the store waits for the handle they hold.
     let _ = expiring.await;
     drop(app);
+    if let Some(collected) = collect(&project, &store).await? {
+        tracing::info!(
+            votes = collected.votes,
+            annotators = collected.annotators,
+            "votes written to votes/served.parquet"
+        );
+    }
     store.close().await;
     served.map_err(Box::new)
 }
@@ -119,7 +134,9 @@ async fn tls_config(
 async fn expire(store: Store) {
     loop {
         tokio::time::sleep(EXPIRY).await;
-        let command = crate::store::Command::Expire { now: state::now_ms() };
+        let command = crate::store::Command::Expire {
+            now: state::now_ms(),
+        };
         if let Err(error) = store.carry_out(command).await {
             tracing::warn!(%error, "suites that ran out could not be taken back");
         }
@@ -130,13 +147,16 @@ fn routes(app: Arc<App>) -> Router {
     Router::new()
         .merge(page::routes())
         .nest("/api/annotator", api::routes())
+        .nest("/api/requester", requester::routes())
         .route("/picture/{name}", get(pictures::picture))
         .route("/health", get(metrics::health))
         .route("/metrics", get(metrics::metrics))
         .fallback(failure::not_found)
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(tower_http::limit::RequestBodyLimitLayer::new(LARGEST_BODY))
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(failure::panicked))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(
+            failure::panicked,
+        ))
         .layer(tower_http::timeout::TimeoutLayer::with_status_code(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             Duration::from_secs(30),

@@ -1,10 +1,14 @@
 //! Pictures, under addresses that belong to one assignment and say nothing.
 
-use super::{failure::Failure, state::App};
+use super::{
+    failure::Failure,
+    requester::{has_key, has_session},
+    state::App,
+};
 use crate::store::StoreError;
 use axum::{
     extract::{Path, State},
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use std::sync::Arc;
@@ -13,19 +17,34 @@ use std::sync::Arc;
 pub(super) async fn picture(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let missing = || StoreError::missing("picture", "of this name");
     let (assignment, place) = app.secret.read_picture(&name).ok_or_else(missing)?;
-    let content = app.store.shown(assignment, place).await?.ok_or_else(missing)?;
+    let content = if assignment == "requester" {
+        // The address alone does not open what the dashboard shows.
+        if !has_session(&app, &headers) && !has_key(&app, &headers) {
+            return Err(missing().into());
+        }
+        app.store.content(place as i64).await?
+    } else {
+        app.store.shown(assignment, place).await?
+    };
+    let content = content.ok_or_else(missing)?;
     // The path was written by `pool build` and relates to the pool's folder.
     let path = content["picture"].as_str().ok_or_else(missing)?;
-    if path.split(['/', '\\']).any(|part| part == ".." || part.is_empty()) {
+    if path
+        .split(['/', '\\'])
+        .any(|part| part == ".." || part.is_empty())
+    {
         return Err(missing().into());
     }
-    let bytes = tokio::fs::read(app.pool_dir.join(path)).await.map_err(|error| {
-        tracing::error!(%error, path, "a picture of the pool cannot be read");
-        missing()
-    })?;
+    let bytes = tokio::fs::read(app.pool_dir.join(path))
+        .await
+        .map_err(|error| {
+            tracing::error!(%error, path, "a picture of the pool cannot be read");
+            missing()
+        })?;
     let headers = [
         (header::CONTENT_TYPE, "image/jpeg"),
         // For prefetching: the address is never used for anything else.

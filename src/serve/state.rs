@@ -1,6 +1,9 @@
 //! What all requests of one server share.
 
-use super::{Options, campaign, guard::Limits, metrics::Metrics, tokens::Secret};
+use super::{
+    Options, board::Board, campaign, guard::Limits, metrics::Metrics, requester::hash_password,
+    tokens::Secret,
+};
 use crate::{
     Result,
     config::Project,
@@ -9,7 +12,7 @@ use crate::{
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -23,6 +26,12 @@ pub(super) struct App {
     pub(super) secret: Secret,
     pub(super) open_signup: bool,
     pub(super) api_key: Option<[u8; 32]>,
+    /// Argon2id of the requester's password.
+    pub(super) password: Option<String>,
+    /// Sessions of requesters: hash of the cookie, and since when.
+    pub(super) sessions: Mutex<HashMap<blake3::Hash, Instant>>,
+    /// The dashboard's figures and when they were computed.
+    pub(super) board: tokio::sync::Mutex<Option<(Instant, Arc<Board>)>>,
     pub(super) tls: bool,
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
@@ -44,6 +53,9 @@ impl App {
                 .api_key
                 .as_deref()
                 .map(|key| *blake3::hash(key.as_bytes()).as_bytes()),
+            password: options.password.as_deref().map(hash_password).transpose()?,
+            sessions: Mutex::default(),
+            board: tokio::sync::Mutex::default(),
             tls: options.tls.is_some(),
             metrics: Metrics::default(),
             limits: Limits::default(),

@@ -1,6 +1,9 @@
 //! What proves who someone is: an annotator's token, a picture's address.
 
-use crate::{Result, store::{Command, Reply, Store, StoreError}};
+use crate::{
+    Result,
+    store::{Command, Reply, Store, StoreError},
+};
 
 /// The server's own key, kept in the database so that several servers know each other's addresses.
 #[derive(Clone)]
@@ -28,14 +31,18 @@ impl Secret {
     /// The database's secret, made if there is none yet.
     pub(super) async fn load(store: &Store) -> Result<Self> {
         let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|e| crate::problem(format!("no randomness: {e}")))?;
+        getrandom::fill(&mut bytes).map_err(|e| crate::problem(format!("no randomness: {e}")))?;
         // Only the first server's value is kept, whoever is quicker.
         let value = crate::store::hex(&bytes);
-        let command = Command::SetOnce { name: "secret".into(), value };
+        let command = Command::SetOnce {
+            name: "secret".into(),
+            value,
+        };
         match store.carry_out(command).await? {
             Reply::Text(kept) => Ok(Self(*blake3::hash(kept.as_bytes()).as_bytes())),
-            _ => Err(Box::new(crate::problem("the database did not keep a secret"))),
+            _ => Err(Box::new(crate::problem(
+                "the database did not keep a secret",
+            ))),
         }
     }
 
@@ -51,13 +58,17 @@ impl Secret {
         let (assignment, place) = rest.rsplit_once('-')?;
         let place: usize = place.parse().ok()?;
         // Of equal length and hashed first: the time of the comparison says nothing.
-        let same = blake3::hash(proof.as_bytes()) == blake3::hash(self.proof(assignment, place).as_bytes());
+        let same = blake3::hash(proof.as_bytes())
+            == blake3::hash(self.proof(assignment, place).as_bytes());
         same.then_some((assignment, place))
     }
 
     fn proof(&self, assignment: &str, place: usize) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(b"picture\0").update(assignment.as_bytes()).update(&(place as u64).to_le_bytes());
+        hasher
+            .update(b"picture\0")
+            .update(assignment.as_bytes())
+            .update(&(place as u64).to_le_bytes());
         crate::store::hex(&hasher.finalize().as_bytes()[..12])
     }
 }
@@ -74,7 +85,14 @@ mod tests {
         assert_eq!(Secret([8; 32]).read_picture(&name), None);
         let other_place = name.replace("-3-", "-4-");
         assert_eq!(secret.read_picture(&other_place), None);
-        for bad in ["", "-", "--", "a-b-c", "../../etc/passwd", "a-99999999999999999999-c"] {
+        for bad in [
+            "",
+            "-",
+            "--",
+            "a-b-c",
+            "../../etc/passwd",
+            "a-99999999999999999999-c",
+        ] {
             assert_eq!(secret.read_picture(bad), None, "{bad}");
         }
     }

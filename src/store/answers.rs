@@ -33,8 +33,7 @@ pub(super) async fn submit(
         .await?
         .filter(|row| row.try_get::<i64, _>(1).is_ok_and(|owner| owner == annotator))
         .ok_or_else(|| StoreError::missing("assignment", &submission.assignment))?;
-    let (id, pool, state): (i64, i64, String) =
-        (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
+    let (id, pool, state): (i64, i64, String) = (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
     let token: Option<String> = row.try_get(5)?;
     match state.as_str() {
         "active" if row.try_get::<i64, _>(4)? <= now => {
@@ -99,9 +98,18 @@ pub(super) async fn submit(
          SELECT $2, place, task, $3, output, first, edits, seconds, timing FROM ({}) AS new",
         work.dialect.rows(1, &columns)
     );
-    work.change(sql(text).bind(Value::Array(rows).to_string()).bind(id).bind(annotator))
-        .await?;
-    let new_state = if settings.auto_accept { "accepted" } else { "submitted" };
+    work.change(
+        sql(text)
+            .bind(Value::Array(rows).to_string())
+            .bind(id)
+            .bind(annotator),
+    )
+    .await?;
+    let new_state = if settings.auto_accept {
+        "accepted"
+    } else {
+        "submitted"
+    };
     work.change(
         sql("UPDATE assignment SET state = $1, ended = $2, token = $3 WHERE id = $4")
             .bind(new_state.to_owned())
@@ -126,7 +134,13 @@ pub(super) async fn submit(
         .bind(annotator),
     )
     .await?;
-    work.log(now, "suite submitted", Some(annotator), Some(id), &json!({}));
+    work.log(
+        now,
+        "suite submitted",
+        Some(annotator),
+        Some(id),
+        &json!({}),
+    );
     if purpose == "exam" {
         let passed = passed(&settings, &truths, &tasks, &outputs);
         if passed {
@@ -154,7 +168,14 @@ pub(super) async fn submit(
         Some(mut record) => {
             for (place, output) in outputs.iter().enumerate() {
                 let seconds = submission.answers[place].seconds;
-                history::append(&mut record, &settings.questions, &truths, tasks[place], output, seconds);
+                history::append(
+                    &mut record,
+                    &settings.questions,
+                    &truths,
+                    tasks[place],
+                    output,
+                    seconds,
+                );
             }
             record
         }
@@ -188,7 +209,14 @@ pub(super) async fn submit(
     if !banned {
         work.caches.put(annotator, pool, record);
         if let Some(target) = settings.target_error {
-            close_the_certain(work, &settings.questions, &tasks, target, settings.min_votes.max(2)).await?;
+            close_the_certain(
+                work,
+                &settings.questions,
+                &tasks,
+                target,
+                settings.min_votes.max(2),
+            )
+            .await?;
         }
     }
     Ok(Reply::Submitted(Submitted::Taken {
@@ -207,13 +235,22 @@ fn checked(
     let mut problems = BTreeMap::new();
     if submission.answers.len() != n {
         let what = format!("{} answers for {n} tasks", submission.answers.len());
-        problems.insert("answers".to_owned(), FieldProblem::new("WRONG_NUMBER", what));
+        problems.insert(
+            "answers".to_owned(),
+            FieldProblem::new("WRONG_NUMBER", what),
+        );
         return Err(StoreError::Invalid(problems));
     }
     let mut outputs = Vec::with_capacity(n);
     for (place, given) in submission.answers.iter().enumerate() {
         let path = format!("answers.{place}");
-        outputs.push(read_output(questions, &given.output, given.unsure, &path, &mut problems));
+        outputs.push(read_output(
+            questions,
+            &given.output,
+            given.unsure,
+            &path,
+            &mut problems,
+        ));
     }
     if problems.is_empty() {
         Ok(outputs)
@@ -292,7 +329,9 @@ fn passed(
         return true;
     };
     let questions = &settings.questions;
-    let number = questions.iter().position(|q| matches!(q.scale, Scale::Number(_)));
+    let number = questions
+        .iter()
+        .position(|q| matches!(q.scale, Scale::Number(_)));
     let asked = number.unwrap_or(0);
     let judgements: Vec<Judgement> = tasks
         .iter()
@@ -315,7 +354,10 @@ fn passed(
             .collect();
         !errors.is_empty() && errors.iter().sum::<f64>() / errors.len() as f64 <= limit
     } else {
-        let right = judgements.iter().filter(|j| **j == Judgement::Right).count() as f64;
+        let right = judgements
+            .iter()
+            .filter(|j| **j == Judgement::Right)
+            .count() as f64;
         right >= limit * n
     }
 }
@@ -328,7 +370,10 @@ async fn close_the_certain(
     target: f64,
     min_votes: i64,
 ) -> Result<(), StoreError> {
-    let Some(question) = questions.iter().find(|q| matches!(q.scale, Scale::Number(_))) else {
+    let Some(question) = questions
+        .iter()
+        .find(|q| matches!(q.scale, Scale::Number(_)))
+    else {
         return Ok(());
     };
     let text = format!(
@@ -338,7 +383,11 @@ async fn close_the_certain(
         work.dialect.ids(1)
     );
     let rows = work
-        .rows(sql(text).bind(Value::from(tasks.to_vec()).to_string()).bind(min_votes))
+        .rows(
+            sql(text)
+                .bind(Value::from(tasks.to_vec()).to_string())
+                .bind(min_votes),
+        )
         .await?;
     let mut values: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
     for row in rows {
@@ -354,8 +403,12 @@ async fn close_the_certain(
         .map(|(task, _)| task)
         .collect();
     if !certain.is_empty() {
-        let text = format!("UPDATE task SET wanted = held WHERE id IN {}", work.dialect.ids(1));
-        work.change(sql(text).bind(Value::from(certain).to_string())).await?;
+        let text = format!(
+            "UPDATE task SET wanted = held WHERE id IN {}",
+            work.dialect.ids(1)
+        );
+        work.change(sql(text).bind(Value::from(certain).to_string()))
+            .await?;
     }
     Ok(())
 }

@@ -72,11 +72,10 @@ pub(super) async fn restrict(
     if restriction.reopen {
         reopen(work, who.id, restriction.scope).await?;
     }
-    work.change(
-        sql("UPDATE annotator SET version = version + 1 WHERE id = $1").bind(who.id),
-    )
-    .await?;
-    let detail = json!({ "scope": scope, "origin": restriction.origin, "comment": restriction.comment });
+    work.change(sql("UPDATE annotator SET version = version + 1 WHERE id = $1").bind(who.id))
+        .await?;
+    let detail =
+        json!({ "scope": scope, "origin": restriction.origin, "comment": restriction.comment });
     work.log(now, "banned", Some(who.id), Some(id), &detail);
     Ok(Reply::Id(id))
 }
@@ -128,10 +127,8 @@ async fn reopen(work: &mut Work<'_>, annotator: i64, scope: Scope) -> Result<(),
             .bind(tasks),
         )
         .await?;
-        work.change(
-            sql("UPDATE assignment SET counted = 0 WHERE id = $1").bind(id),
-        )
-        .await?;
+        work.change(sql("UPDATE assignment SET counted = 0 WHERE id = $1").bind(id))
+            .await?;
     }
     Ok(())
 }
@@ -145,8 +142,10 @@ pub(super) async fn forgiven(
 ) -> Result<bool, StoreError> {
     let row = work
         .row(
-            sql("SELECT id FROM restriction WHERE annotator = $1 AND pool = $2 AND origin = 'rule' \
-                 AND lifted IS NOT NULL LIMIT 1")
+            sql(
+                "SELECT id FROM restriction WHERE annotator = $1 AND pool = $2 AND origin = 'rule' \
+                 AND lifted IS NOT NULL LIMIT 1",
+            )
             .bind(annotator)
             .bind(pool),
         )
@@ -172,7 +171,13 @@ pub(super) async fn lift(
                 .bind(restriction),
         )
         .await?;
-        work.log(now, "ban lifted", Some(annotator), Some(restriction), &json!({}));
+        work.log(
+            now,
+            "ban lifted",
+            Some(annotator),
+            Some(restriction),
+            &json!({}),
+        );
     }
     Ok(Reply::Done)
 }

@@ -39,7 +39,8 @@ impl Writer {
         let mut seed = [0u8; 32];
         let mut name = [0u8; 16];
         for bytes in [&mut seed[..], &mut name[..]] {
-            getrandom::fill(bytes).map_err(|e| StoreError::Database(format!("no randomness: {e}")))?;
+            getrandom::fill(bytes)
+                .map_err(|e| StoreError::Database(format!("no randomness: {e}")))?;
         }
         Ok(Self {
             database,
@@ -101,9 +102,10 @@ impl Writer {
             super::Dialect::Sqlite => self.database.pool.begin_with("BEGIN IMMEDIATE").await?,
             super::Dialect::Postgres => self.database.pool.begin().await?,
         };
-        let turn = sql("UPDATE turn SET number = number + 1 WHERE one = 1 RETURNING writer, next_id")
-            .fetch_one(&mut *transaction)
-            .await?;
+        let turn =
+            sql("UPDATE turn SET number = number + 1 WHERE one = 1 RETURNING writer, next_id")
+                .fetch_one(&mut *transaction)
+                .await?;
         let (writer, next_id): (String, i64) = (turn.try_get(0)?, turn.try_get(1)?);
         if writer != self.name {
             self.caches.forget_pools();

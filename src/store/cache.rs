@@ -13,7 +13,6 @@ const ANNOTATORS: usize = 20_000;
 /// A pool as the decisions need it.
 #[derive(Debug, Clone)]
 pub(super) struct PoolState {
-    pub(super) id: i64,
     pub(super) project: i64,
     pub(super) status: String,
     pub(super) settings: Arc<PoolSettings>,
@@ -57,7 +56,12 @@ impl Caches {
     }
 
     /// What is remembered of an annotator, if it is of this version. Taken out; put back what holds after the change.
-    pub(super) fn take(&mut self, annotator: i64, pool: i64, version: i64) -> Option<AnnotatorState> {
+    pub(super) fn take(
+        &mut self,
+        annotator: i64,
+        pool: i64,
+        version: i64,
+    ) -> Option<AnnotatorState> {
         let state = self.annotators.remove(&(annotator, pool))?;
         (state.version == version).then_some(state)
     }

@@ -135,28 +135,112 @@ pub struct Restriction {
 
 /// A change, with the time at which it was asked for (ms).
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "fields are named for what they are; the functions that carry them out say more")]
+#[allow(
+    missing_docs,
+    reason = "fields are named for what they are; the functions that carry them out say more"
+)]
 pub enum Command {
-    Campaign { settings: PoolSettings, document: Value, now: i64 },
-    Retire { pool: i64, names: Arc<Vec<String>>, now: i64 },
-    CreateProject { document: Value, now: i64 },
-    CreatePool { project: i64, status: String, settings: PoolSettings, document: Value, now: i64 },
-    ChangePool { pool: i64, status: Option<String>, settings: Option<PoolSettings>, document: Option<Value>, now: i64 },
-    AddTasks { pool: i64, tasks: Arc<Vec<NewTask>>, now: i64 },
-    SignUp { name: String, token_hash: String, invitation: Option<String>, now: i64 },
-    Invite { code: String, uses: i64, note: String, now: i64 },
-    SetProfile { annotator: i64, profile: Profile, now: i64 },
-    SetStage { annotator: i64, stage: String, now: i64 },
-    Erase { annotator: i64, now: i64 },
-    Next { annotator: i64, pool: i64, now: i64 },
-    Submit { annotator: i64, submission: Submission, now: i64 },
-    Skip { annotator: i64, assignment: String, now: i64 },
-    Expire { now: i64 },
-    PracticeNext { annotator: i64, pool: i64, now: i64 },
-    PracticeAnswer { annotator: i64, pool: i64, number: usize, output: Value, now: i64 },
-    SetOnce { name: String, value: String },
-    Restrict { restriction: Restriction, now: i64 },
-    Lift { restriction: i64, now: i64 },
+    Campaign {
+        settings: PoolSettings,
+        document: Value,
+        now: i64,
+    },
+    Retire {
+        pool: i64,
+        names: Arc<Vec<String>>,
+        now: i64,
+    },
+    CreateProject {
+        document: Value,
+        now: i64,
+    },
+    CreatePool {
+        project: i64,
+        status: String,
+        settings: PoolSettings,
+        document: Value,
+        now: i64,
+    },
+    ChangePool {
+        pool: i64,
+        status: Option<String>,
+        settings: Option<PoolSettings>,
+        document: Option<Value>,
+        now: i64,
+    },
+    AddTasks {
+        pool: i64,
+        tasks: Arc<Vec<NewTask>>,
+        now: i64,
+    },
+    SignUp {
+        name: String,
+        token_hash: String,
+        invitation: Option<String>,
+        now: i64,
+    },
+    Invite {
+        code: String,
+        uses: i64,
+        note: String,
+        now: i64,
+    },
+    SetProfile {
+        annotator: i64,
+        profile: Profile,
+        now: i64,
+    },
+    SetStage {
+        annotator: i64,
+        stage: String,
+        now: i64,
+    },
+    Erase {
+        annotator: i64,
+        now: i64,
+    },
+    Next {
+        annotator: i64,
+        pool: i64,
+        now: i64,
+    },
+    Submit {
+        annotator: i64,
+        submission: Submission,
+        now: i64,
+    },
+    Skip {
+        annotator: i64,
+        assignment: String,
+        now: i64,
+    },
+    Expire {
+        now: i64,
+    },
+    PracticeNext {
+        annotator: i64,
+        pool: i64,
+        now: i64,
+    },
+    PracticeAnswer {
+        annotator: i64,
+        pool: i64,
+        number: usize,
+        output: Value,
+        now: i64,
+    },
+    SetOnce {
+        name: String,
+        value: String,
+    },
+    Restrict {
+        restriction: Restriction,
+        now: i64,
+    },
+    Lift {
+        restriction: i64,
+        now: i64,
+    },
 }
 
 /// The answer to a command.
@@ -183,43 +267,91 @@ pub enum Reply {
 /// Decides and writes one command. A refusal has written nothing.
 pub(super) async fn carry_out(work: &mut Work<'_>, command: &Command) -> Result<Reply, StoreError> {
     match command {
-        Command::Campaign { settings, document, now } => {
-            pools::campaign(work, settings, document, *now).await
-        }
+        Command::Campaign {
+            settings,
+            document,
+            now,
+        } => pools::campaign(work, settings, document, *now).await,
         Command::Retire { pool, names, now } => pools::retire(work, *pool, names, *now).await,
-        Command::CreateProject { document, now } => pools::create_project(work, document, *now).await,
-        Command::CreatePool { project, status, settings, document, now } => {
-            pools::create_pool(work, *project, status, settings, document, *now).await
+        Command::CreateProject { document, now } => {
+            pools::create_project(work, document, *now).await
         }
-        Command::ChangePool { pool, status, settings, document, now } => {
-            pools::change_pool(work, *pool, status.as_deref(), settings.as_ref(), document.as_ref(), *now).await
+        Command::CreatePool {
+            project,
+            status,
+            settings,
+            document,
+            now,
+        } => pools::create_pool(work, *project, status, settings, document, *now).await,
+        Command::ChangePool {
+            pool,
+            status,
+            settings,
+            document,
+            now,
+        } => {
+            pools::change_pool(
+                work,
+                *pool,
+                status.as_deref(),
+                settings.as_ref(),
+                document.as_ref(),
+                *now,
+            )
+            .await
         }
         Command::AddTasks { pool, tasks, now } => pools::add_tasks(work, *pool, tasks, *now).await,
-        Command::SignUp { name, token_hash, invitation, now } => {
-            people::sign_up(work, name, token_hash, invitation.as_deref(), *now).await
-        }
-        Command::Invite { code, uses, note, now } => people::invite(work, code, *uses, note, *now).await,
-        Command::SetProfile { annotator, profile, now } => {
-            people::set_profile(work, *annotator, profile, *now).await
-        }
-        Command::SetStage { annotator, stage, now } => {
-            people::set_stage(work, *annotator, stage, *now).await
-        }
+        Command::SignUp {
+            name,
+            token_hash,
+            invitation,
+            now,
+        } => people::sign_up(work, name, token_hash, invitation.as_deref(), *now).await,
+        Command::Invite {
+            code,
+            uses,
+            note,
+            now,
+        } => people::invite(work, code, *uses, note, *now).await,
+        Command::SetProfile {
+            annotator,
+            profile,
+            now,
+        } => people::set_profile(work, *annotator, profile, *now).await,
+        Command::SetStage {
+            annotator,
+            stage,
+            now,
+        } => people::set_stage(work, *annotator, stage, *now).await,
         Command::Erase { annotator, now } => people::erase(work, *annotator, *now).await,
-        Command::Next { annotator, pool, now } => suites::next(work, *annotator, *pool, *now).await,
-        Command::Submit { annotator, submission, now } => {
-            answers::submit(work, *annotator, submission, *now).await
-        }
-        Command::Skip { annotator, assignment, now } => {
-            suites::skip(work, *annotator, assignment, *now).await
-        }
+        Command::Next {
+            annotator,
+            pool,
+            now,
+        } => suites::next(work, *annotator, *pool, *now).await,
+        Command::Submit {
+            annotator,
+            submission,
+            now,
+        } => answers::submit(work, *annotator, submission, *now).await,
+        Command::Skip {
+            annotator,
+            assignment,
+            now,
+        } => suites::skip(work, *annotator, assignment, *now).await,
         Command::Expire { now } => suites::expire(work, *now).await,
-        Command::PracticeNext { annotator, pool, now } => {
-            practice::next(work, *annotator, *pool, *now).await
-        }
-        Command::PracticeAnswer { annotator, pool, number, output, now } => {
-            practice::answer(work, *annotator, *pool, *number, output, *now).await
-        }
+        Command::PracticeNext {
+            annotator,
+            pool,
+            now,
+        } => practice::next(work, *annotator, *pool, *now).await,
+        Command::PracticeAnswer {
+            annotator,
+            pool,
+            number,
+            output,
+            now,
+        } => practice::answer(work, *annotator, *pool, *number, output, *now).await,
         Command::SetOnce { name, value } => set_once(work, name, value).await,
         Command::Restrict { restriction, now } => bans::restrict(work, restriction, *now).await,
         Command::Lift { restriction, now } => bans::lift(work, *restriction, *now).await,

@@ -169,7 +169,10 @@ impl<'c> Work<'c> {
             self.dialect.rows(1, &columns)
         );
         let events = Value::Array(std::mem::take(&mut self.events)).to_string();
-        sql(text).bind(events).execute(&mut *self.connection).await?;
+        sql(text)
+            .bind(events)
+            .execute(&mut *self.connection)
+            .await?;
         Ok(())
     }
 
@@ -178,7 +181,10 @@ impl<'c> Work<'c> {
         &mut self,
         statement: Query<'_, sqlx::Any, sqlx::any::AnyArguments>,
     ) -> Result<u64, StoreError> {
-        Ok(statement.execute(&mut *self.connection).await?.rows_affected())
+        Ok(statement
+            .execute(&mut *self.connection)
+            .await?
+            .rows_affected())
     }
 
     /// All rows of a query.
@@ -208,6 +214,9 @@ mod tests {
             without_password("postgres://u:s3cret@h:5432/d"),
             "postgres://u:…@h:5432/d"
         );
-        assert_eq!(without_password("sqlite://a.db?mode=rwc"), "sqlite://a.db?mode=rwc");
+        assert_eq!(
+            without_password("sqlite://a.db?mode=rwc"),
+            "sqlite://a.db?mode=rwc"
+        );
     }
 }

@@ -17,7 +17,9 @@ impl Dialect {
         match self {
             Self::Sqlite => format!("(SELECT value FROM json_each(${n}))"),
             Self::Postgres => {
-                format!("(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(${n} AS json)))")
+                format!(
+                    "(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(${n} AS json)))"
+                )
             }
         }
     }

@@ -54,6 +54,10 @@ impl FieldProblem {
 
 impl StoreError {
     /// Something that is not there.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "ids and texts alike, as they come"
+    )]
     pub fn missing(what: &'static str, name: impl ToString) -> Self {
         Self::NotFound {
             what,
@@ -83,6 +87,8 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Database(format!("a document in the database cannot be read: {error}"))
+        Self::Database(format!(
+            "a document in the database cannot be read: {error}"
+        ))
     }
 }

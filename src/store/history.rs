@@ -26,21 +26,28 @@ pub(super) async fn load(
         return Ok(state);
     }
     let pool_state = pools::load(work, pool).await?;
-    let (questions, truths) = (pool_state.settings.questions.clone(), pool_state.truths.clone());
+    let (questions, truths) = (
+        pool_state.settings.questions.clone(),
+        pool_state.truths.clone(),
+    );
     let mut state = AnnotatorState {
         version,
         ..AnnotatorState::default()
     };
     let rows = work
         .rows(
-            sql("SELECT met.task, met.times FROM met JOIN task ON task.id = met.task \
-                 WHERE met.annotator = $1 AND task.pool = $2 AND task.kind = 1")
+            sql(
+                "SELECT met.task, met.times FROM met JOIN task ON task.id = met.task \
+                 WHERE met.annotator = $1 AND task.pool = $2 AND task.kind = 1",
+            )
             .bind(annotator)
             .bind(pool),
         )
         .await?;
     for row in rows {
-        state.seen.insert(row.try_get(0)?, row.try_get::<i64, _>(1)? as u32);
+        state
+            .seen
+            .insert(row.try_get(0)?, row.try_get::<i64, _>(1)? as u32);
     }
     let rows = work
         .rows(
@@ -56,7 +63,14 @@ pub(super) async fn load(
         let output: String = row.try_get(1)?;
         let output: Value = serde_json::from_str(&output)?;
         let seconds: Option<f64> = row.try_get(2)?;
-        append(&mut state, &questions, &truths, row.try_get(0)?, &output, seconds);
+        append(
+            &mut state,
+            &questions,
+            &truths,
+            row.try_get(0)?,
+            &output,
+            seconds,
+        );
     }
     Ok(state)
 }

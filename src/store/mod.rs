@@ -6,6 +6,7 @@
 mod answers;
 mod bans;
 mod batch;
+mod board;
 mod cache;
 mod command;
 mod db;
@@ -21,6 +22,7 @@ mod suites;
 #[cfg(test)]
 mod tests;
 
+pub use board::{ControlAnswer, Counts, Held};
 pub use command::{
     Assigned, Command, GivenAnswer, Profile, Reply, Restriction, Scope, ShownTask, Submission,
     Submitted,
@@ -79,7 +81,11 @@ impl Store {
 
     /// Finishes what is waiting and closes the database. Other handles get [`StoreError::Closed`] from then on.
     pub async fn close(self) {
-        let Self { database, jobs, writer } = self;
+        let Self {
+            database,
+            jobs,
+            writer,
+        } = self;
         drop(jobs);
         let task = writer.lock().await.take();
         if let Some(task) = task {
@@ -93,8 +99,10 @@ impl Store {
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

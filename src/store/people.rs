@@ -20,9 +20,7 @@ pub(super) struct Person {
 /// The annotator with this id.
 pub(super) async fn person(work: &mut Work<'_>, annotator: i64) -> Result<Person, StoreError> {
     let row = work
-        .row(
-            sql("SELECT stage, version, active FROM annotator WHERE id = $1").bind(annotator),
-        )
+        .row(sql("SELECT stage, version, active FROM annotator WHERE id = $1").bind(annotator))
         .await?
         .ok_or_else(|| StoreError::missing("annotator", annotator))?;
     Ok(Person {
@@ -85,7 +83,13 @@ pub(super) async fn invite(
             .bind(note.to_owned()),
     )
     .await?;
-    work.log(now, "invitation made", None, None, &json!({ "uses": uses, "note": note }));
+    work.log(
+        now,
+        "invitation made",
+        None,
+        None,
+        &json!({ "uses": uses, "note": note }),
+    );
     Ok(Reply::Done)
 }
 
@@ -149,7 +153,13 @@ pub(super) async fn set_stage(
                 .bind(annotator),
         )
         .await?;
-        work.log(now, "stage", Some(annotator), None, &json!({ "from": old.stage, "to": stage }));
+        work.log(
+            now,
+            "stage",
+            Some(annotator),
+            None,
+            &json!({ "from": old.stage, "to": stage }),
+        );
     }
     Ok(Reply::Done)
 }

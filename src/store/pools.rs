@@ -172,7 +172,13 @@ pub(super) async fn create_pool(
             .bind(document.to_string()),
     )
     .await?;
-    work.log(now, "pool created", None, Some(id), &json!({ "project": project }));
+    work.log(
+        now,
+        "pool created",
+        None,
+        Some(id),
+        &json!({ "project": project }),
+    );
     Ok(Reply::Id(id))
 }
 
@@ -207,7 +213,13 @@ pub(super) async fn change_pool(
     )
     .await?;
     if status != old {
-        work.log(now, "pool status", None, Some(pool), &json!({ "from": old, "to": status }));
+        work.log(
+            now,
+            "pool status",
+            None,
+            Some(pool),
+            &json!({ "from": old, "to": status }),
+        );
     }
     work.caches.pools.remove(&pool);
     Ok(Reply::Done)
@@ -226,9 +238,9 @@ pub(super) async fn campaign(
         .await?;
     if let Some(row) = kept {
         let text: String = row.try_get(0)?;
-        let pool = text
-            .parse()
-            .map_err(|_| StoreError::Database(format!("the setting campaign is no pool: {text}")))?;
+        let pool = text.parse().map_err(|_| {
+            StoreError::Database(format!("the setting campaign is no pool: {text}"))
+        })?;
         change_pool(work, pool, None, Some(settings), Some(document), now).await?;
         return Ok(Reply::Id(pool));
     }
@@ -264,7 +276,13 @@ pub(super) async fn retire(
                 .bind(Value::from(names.to_vec()).to_string()),
         )
         .await?;
-    work.log(now, "tasks retired", None, Some(pool), &json!({ "tasks": n }));
+    work.log(
+        now,
+        "tasks retired",
+        None,
+        Some(pool),
+        &json!({ "tasks": n }),
+    );
     work.caches.pools.remove(&pool);
     Ok(Reply::Count(n))
 }
@@ -284,9 +302,11 @@ pub(super) async fn add_tasks(
     };
     let taken = work
         .row(
-            sql(format!("SELECT name FROM task WHERE pool = $1 AND name IN ({list}) LIMIT 1"))
-                .bind(pool)
-                .bind(names.to_string()),
+            sql(format!(
+                "SELECT name FROM task WHERE pool = $1 AND name IN ({list}) LIMIT 1"
+            ))
+            .bind(pool)
+            .bind(names.to_string()),
         )
         .await?;
     if let Some(row) = taken {
@@ -329,8 +349,13 @@ pub(super) async fn add_tasks(
          SELECT id, $2, name, kind, wanted, 0, 0, place, stratum, content, known, $3 FROM ({}) AS new",
         work.dialect.rows(1, &columns)
     );
-    work.change(sql(text).bind(Value::Array(rows).to_string()).bind(pool).bind(now))
-        .await?;
+    work.change(
+        sql(text)
+            .bind(Value::Array(rows).to_string())
+            .bind(pool)
+            .bind(now),
+    )
+    .await?;
     work.caches.pools.remove(&pool);
     Ok(Reply::Id(first))
 }
@@ -375,11 +400,13 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
         control_ids.push(id);
         let known: Option<String> = control.try_get(3)?;
         if let Some(known) = known {
-            truths.insert(id, truth_of(&serde_json::from_str(&known)?, &settings.questions));
+            truths.insert(
+                id,
+                truth_of(&serde_json::from_str(&known)?, &settings.questions),
+            );
         }
     }
     Ok(PoolState {
-        id: pool,
         project: row.try_get(0)?,
         status: row.try_get(1)?,
         context: Arc::new(Context::new(settings.questions.clone())),

@@ -33,7 +33,12 @@ async fn practice(
             .row(sql("SELECT COUNT(*) FROM answer WHERE assignment = $1").bind(id))
             .await?;
         let answered: i64 = answered.map_or(Ok(0), |row| row.try_get(0))?;
-        return Ok((id, row.try_get(1)?, serde_json::from_str(&tasks)?, answered as usize));
+        return Ok((
+            id,
+            row.try_get(1)?,
+            serde_json::from_str(&tasks)?,
+            answered as usize,
+        ));
     }
     let settings = pools::load(work, pool).await?.settings.clone();
     let rows = work
@@ -109,8 +114,14 @@ pub(super) async fn answer(
     let (id, _, tasks, answered) = practice(work, annotator, pool, now).await?;
     let place = number.wrapping_sub(1);
     let (Some(&task), true) = (tasks.get(place), place <= answered) else {
-        let problem = FieldProblem::new("VALUE_NOT_ALLOWED", "this is not the practice task that is due");
-        return Err(StoreError::Invalid(BTreeMap::from([("number".to_owned(), problem)])));
+        let problem = FieldProblem::new(
+            "VALUE_NOT_ALLOWED",
+            "this is not the practice task that is due",
+        );
+        return Err(StoreError::Invalid(BTreeMap::from([(
+            "number".to_owned(),
+            problem,
+        )])));
     };
     let settings = pools::load(work, pool).await?.settings.clone();
     let mut problems = BTreeMap::new();
@@ -128,7 +139,13 @@ pub(super) async fn answer(
                 .bind(stored.to_string()),
         )
         .await?;
-        work.log(now, "practised", Some(annotator), Some(id), &json!({ "number": number }));
+        work.log(
+            now,
+            "practised",
+            Some(annotator),
+            Some(id),
+            &json!({ "number": number }),
+        );
     }
     let row = work
         .row(sql("SELECT known FROM task WHERE id = $1").bind(task))

@@ -77,15 +77,21 @@ pub struct StoredAnswer {
 impl Store {
     /// The annotator whose token has this hash.
     pub async fn annotator_by_token(&self, hash: &str) -> Result<Option<AnnotatorRow>, StoreError> {
-        let row = sql("SELECT id, name, created, stage, answered, suites FROM annotator WHERE token = $1")
-            .bind(hash.to_owned())
-            .fetch_optional(&self.database.pool)
-            .await?;
+        let row = sql(
+            "SELECT id, name, created, stage, answered, suites FROM annotator WHERE token = $1",
+        )
+        .bind(hash.to_owned())
+        .fetch_optional(&self.database.pool)
+        .await?;
         row.as_ref().map(annotator).transpose()
     }
 
     /// All annotators by id, from `after` on.
-    pub async fn annotators(&self, after: i64, limit: i64) -> Result<Vec<AnnotatorRow>, StoreError> {
+    pub async fn annotators(
+        &self,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<AnnotatorRow>, StoreError> {
         let rows = sql("SELECT id, name, created, stage, answered, suites FROM annotator WHERE id > $1 ORDER BY id LIMIT $2")
             .bind(after)
             .bind(limit)
@@ -96,18 +102,20 @@ impl Store {
 
     /// All pools by id.
     pub async fn pools(&self) -> Result<Vec<PoolRow>, StoreError> {
-        let rows = sql("SELECT id, project, status, created, settings, document FROM pool ORDER BY id")
-            .fetch_all(&self.database.pool)
-            .await?;
+        let rows =
+            sql("SELECT id, project, status, created, settings, document FROM pool ORDER BY id")
+                .fetch_all(&self.database.pool)
+                .await?;
         rows.iter().map(pool).collect()
     }
 
     /// One pool.
     pub async fn pool(&self, id: i64) -> Result<PoolRow, StoreError> {
-        let row = sql("SELECT id, project, status, created, settings, document FROM pool WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&self.database.pool)
-            .await?;
+        let row =
+            sql("SELECT id, project, status, created, settings, document FROM pool WHERE id = $1")
+                .bind(id)
+                .fetch_optional(&self.database.pool)
+                .await?;
         pool(&row.ok_or_else(|| StoreError::missing("pool", id))?)
     }
 
@@ -196,7 +204,9 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let tasks: String = row.try_get(0)?;
         let tasks: Vec<i64> = serde_json::from_str(&tasks)?;
-        let Some(&task) = tasks.get(place) else { return Ok(None) };
+        let Some(&task) = tasks.get(place) else {
+            return Ok(None);
+        };
         let row = sql("SELECT content FROM task WHERE id = $1")
             .bind(task)
             .fetch_optional(&self.database.pool)

@@ -45,11 +45,24 @@ pub(super) async fn next(
     }
     let (project, settings) = (state.project, state.settings.clone());
     if barred(work, annotator, project, pool, now).await?.is_some() {
-        return Err(StoreError::conflict("BARRED", "this annotator gets no more suites"));
+        return Err(StoreError::conflict(
+            "BARRED",
+            "this annotator gets no more suites",
+        ));
     }
     match who.stage.as_str() {
         "work" => {}
-        "exam" => return exam(work, annotator, pool, settings.exam, settings.lifetime_ms, now).await,
+        "exam" => {
+            return exam(
+                work,
+                annotator,
+                pool,
+                settings.exam,
+                settings.lifetime_ms,
+                now,
+            )
+            .await;
+        }
         other => {
             return Err(StoreError::conflict(
                 "INAPPROPRIATE_STATUS",
@@ -67,7 +80,16 @@ pub(super) async fn next(
     let controls = draw_controls(work, pool, &remembered, settings.control)?;
     let mut tasks: Vec<i64> = items.iter().chain(&controls).copied().collect();
     arrange(&mut tasks, items.len(), work.rng);
-    let id = give(work, annotator, pool, "work", &tasks, now, settings.lifetime_ms).await?;
+    let id = give(
+        work,
+        annotator,
+        pool,
+        "work",
+        &tasks,
+        now,
+        settings.lifetime_ms,
+    )
+    .await?;
     for control in &controls {
         *remembered.seen.entry(*control).or_default() += 1;
     }
@@ -109,8 +131,10 @@ async fn give(
     let name = opaque_name(pool, work.rng);
     let list = Value::from(tasks.to_vec()).to_string();
     let ids = work.dialect.ids(1);
-    work.change(sql(format!("UPDATE task SET held = held + 1 WHERE id IN {ids}")).bind(list.clone()))
-        .await?;
+    work.change(
+        sql(format!("UPDATE task SET held = held + 1 WHERE id IN {ids}")).bind(list.clone()),
+    )
+    .await?;
     work.change(
         sql(format!(
             "INSERT INTO met (annotator, task, times) SELECT $2, id, 1 FROM task WHERE id IN {ids} \
@@ -139,7 +163,13 @@ async fn give(
             .bind(annotator),
     )
     .await?;
-    work.log(now, "suite given", Some(annotator), Some(id), &json!({ "purpose": purpose }));
+    work.log(
+        now,
+        "suite given",
+        Some(annotator),
+        Some(id),
+        &json!({ "purpose": purpose }),
+    );
     Ok(id)
 }
 
@@ -177,7 +207,14 @@ async fn draw_items(
                  (SELECT 1 FROM met WHERE met.annotator = $3 AND met.task = task.id) ORDER BY place LIMIT $5"
             );
             let rows = work
-                .rows(sql(text).bind(pool).bind(level).bind(annotator).bind(start).bind(limit))
+                .rows(
+                    sql(text)
+                        .bind(pool)
+                        .bind(level)
+                        .bind(annotator)
+                        .bind(start)
+                        .bind(limit),
+                )
                 .await?;
             for row in rows {
                 found.push(row.try_get(0)?);
@@ -232,10 +269,16 @@ fn draw_controls(
     if chosen.len() < want {
         return Err(StoreError::conflict(
             "TOO_FEW_CONTROLS",
-            format!("a suite needs {want} controls and the pool has {}", chosen.len()),
+            format!(
+                "a suite needs {want} controls and the pool has {}",
+                chosen.len()
+            ),
         ));
     }
-    Ok(chosen.into_iter().map(|c| state.control_ids[c as usize]).collect())
+    Ok(chosen
+        .into_iter()
+        .map(|c| state.control_ids[c as usize])
+        .collect())
 }
 
 fn count_uses(state: &mut PoolState, controls: &[i64]) {
@@ -268,13 +311,20 @@ pub(super) async fn read_assignment(work: &mut Work<'_>, id: i64) -> Result<Assi
     let tasks: Vec<i64> = serde_json::from_str(&list)?;
     let rows = work
         .rows(
-            sql(format!("SELECT id, content FROM task WHERE id IN {}", work.dialect.ids(1))).bind(list),
+            sql(format!(
+                "SELECT id, content FROM task WHERE id IN {}",
+                work.dialect.ids(1)
+            ))
+            .bind(list),
         )
         .await?;
     let mut contents = std::collections::BTreeMap::new();
     for row in rows {
         let content: String = row.try_get(1)?;
-        contents.insert(row.try_get::<i64, _>(0)?, serde_json::from_str::<Value>(&content)?);
+        contents.insert(
+            row.try_get::<i64, _>(0)?,
+            serde_json::from_str::<Value>(&content)?,
+        );
     }
     Ok(Assigned {
         id,
@@ -332,7 +382,13 @@ pub(super) async fn end(
             .bind(assignment),
     )
     .await?;
-    work.log(now, &format!("suite {state}"), Some(annotator), Some(assignment), &json!({}));
+    work.log(
+        now,
+        &format!("suite {state}"),
+        Some(annotator),
+        Some(assignment),
+        &json!({}),
+    );
     Ok(())
 }
 
@@ -344,7 +400,10 @@ pub(super) async fn skip(
     now: i64,
 ) -> Result<Reply, StoreError> {
     let row = work
-        .row(sql("SELECT id, annotator, state FROM assignment WHERE name = $1").bind(name.to_owned()))
+        .row(
+            sql("SELECT id, annotator, state FROM assignment WHERE name = $1")
+                .bind(name.to_owned()),
+        )
         .await?
         .ok_or_else(|| StoreError::missing("assignment", name))?;
     if row.try_get::<i64, _>(1)? != annotator {
@@ -352,7 +411,10 @@ pub(super) async fn skip(
     }
     let state: String = row.try_get(2)?;
     if state != "active" && state != "skipped" {
-        return Err(StoreError::conflict("INAPPROPRIATE_STATUS", format!("this suite is {state}")));
+        return Err(StoreError::conflict(
+            "INAPPROPRIATE_STATUS",
+            format!("this suite is {state}"),
+        ));
     }
     let id = row.try_get(0)?;
     end(work, id, "skipped", now).await?;

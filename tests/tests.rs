@@ -13,6 +13,7 @@ mod support;
 
 mod bad_input;
 mod benchmark;
+mod browser;
 mod campaign;
 mod curves;
 mod demo;

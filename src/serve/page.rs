@@ -64,7 +64,10 @@ fn answer((_, kind, content): File, tag: &str, asked: &HeaderMap) -> Response {
     let known = asked
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|tags| tags.split(',').any(|t| t.trim().trim_start_matches("W/") == tag));
+        .is_some_and(|tags| {
+            tags.split(',')
+                .any(|t| t.trim().trim_start_matches("W/") == tag)
+        });
     let headers = [
         (header::ETAG, tag.to_owned()),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
@@ -103,10 +106,16 @@ mod tests {
             let names = text.split(['"', '\'']).filter_map(|part| {
                 part.strip_prefix("./")
                     .map(|name| format!("/assets/{name}"))
-                    .or_else(|| (part.starts_with("/assets/") && part.contains('.')).then(|| part.to_owned()))
+                    .or_else(|| {
+                        (part.starts_with("/assets/") && part.contains('.'))
+                            .then(|| part.to_owned())
+                    })
             });
             for name in names {
-                assert!(FILES.iter().any(|f| f.0 == name), "{address} refers to {name}");
+                assert!(
+                    FILES.iter().any(|f| f.0 == name),
+                    "{address} refers to {name}"
+                );
             }
         }
     }
@@ -115,13 +124,20 @@ mod tests {
     fn pages_have_no_script_and_no_style_of_their_own() {
         for name in ["/", "/requester"] {
             let page = FILES.iter().find(|f| f.0 == name).unwrap().2;
-            assert!(!page.contains("<style") && !page.contains("style=") && !page.contains("onclick"));
+            assert!(
+                !page.contains("<style") && !page.contains("style=") && !page.contains("onclick")
+            );
             for script in page.split("<script").skip(1) {
-                assert!(script.starts_with(" type=\"module\" src=") && script.contains("></script>"));
+                assert!(
+                    script.starts_with(" type=\"module\" src=") && script.contains("></script>")
+                );
             }
         }
         for &(address, kind, text) in FILES {
-            assert!(kind != "text/javascript" || !text.contains("innerHTML"), "{address}");
+            assert!(
+                kind != "text/javascript" || !text.contains("innerHTML"),
+                "{address}"
+            );
         }
     }
 
@@ -129,16 +145,32 @@ mod tests {
     fn every_message_is_there_in_both_languages_with_all_its_forms() {
         let read = |name: &str| serde_json::from_str::<Value>(content(name)).unwrap();
         let (en, ru) = (read("en.json"), read("ru.json"));
-        let keys = |v: &Value| v.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let keys = |v: &Value| {
+            v.as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<BTreeSet<_>>()
+        };
         assert_eq!(keys(&en), keys(&ru));
         assert_eq!(keys(&en["units"]), keys(&ru["units"]));
         for (key, message) in ru.as_object().unwrap() {
-            let Some(forms) = message.as_object().filter(|_| !["units", "known"].contains(&key.as_str())) else {
+            let Some(forms) = message
+                .as_object()
+                .filter(|_| !["units", "known"].contains(&key.as_str()))
+            else {
                 continue;
             };
             let forms: BTreeSet<&str> = forms.keys().map(String::as_str).collect();
-            assert_eq!(forms, BTreeSet::from(["one", "few", "many", "other"]), "{key}");
-            assert!(en[key]["one"].is_string() && en[key]["other"].is_string(), "{key}");
+            assert_eq!(
+                forms,
+                BTreeSet::from(["one", "few", "many", "other"]),
+                "{key}"
+            );
+            assert!(
+                en[key]["one"].is_string() && en[key]["other"].is_string(),
+                "{key}"
+            );
         }
     }
 
@@ -148,8 +180,14 @@ mod tests {
         let tag = tag(file.2);
         let mut asked = HeaderMap::new();
         assert_eq!(answer(file, &tag, &asked).status(), StatusCode::OK);
-        asked.insert(header::IF_NONE_MATCH, format!("\"other\", W/{tag}").parse().unwrap());
-        assert_eq!(answer(file, &tag, &asked).status(), StatusCode::NOT_MODIFIED);
+        asked.insert(
+            header::IF_NONE_MATCH,
+            format!("\"other\", W/{tag}").parse().unwrap(),
+        );
+        assert_eq!(
+            answer(file, &tag, &asked).status(),
+            StatusCode::NOT_MODIFIED
+        );
         asked.insert(header::IF_NONE_MATCH, "\"other\"".parse().unwrap());
         assert_eq!(answer(file, &tag, &asked).status(), StatusCode::OK);
     }

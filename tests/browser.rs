@@ -49,16 +49,23 @@ fn chromium() -> Option<PathBuf> {
         return Some(PathBuf::from(named));
     }
     let folders = env::var_os("PATH")?;
-    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-        .iter()
-        .flat_map(|name| env::split_paths(&folders).map(move |folder| folder.join(name)))
-        .find(|path| path.is_file())
+    [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ]
+    .iter()
+    .flat_map(|name| env::split_paths(&folders).map(move |folder| folder.join(name)))
+    .find(|path| path.is_file())
 }
 
 #[test]
 fn annotators_work_by_mouse_by_keyboard_and_by_touch_through_bans_reloads_and_lost_connections() {
     let Some(python) = env::var_os("VECHE_TEST_BROWSER_PYTHON") else {
-        return skipped("VECHE_TEST_BROWSER_PYTHON names no Python with playwright (tests/run makes one)");
+        return skipped(
+            "VECHE_TEST_BROWSER_PYTHON names no Python with playwright (tests/run makes one)",
+        );
     };
     let Some(chromium) = chromium() else {
         return skipped("there is no chromium");

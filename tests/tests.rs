@@ -14,6 +14,7 @@ mod support;
 mod audit;
 mod bad_input;
 mod benchmark;
+mod browser;
 mod campaign;
 mod curves;
 mod demo;

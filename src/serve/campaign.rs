@@ -11,7 +11,10 @@ use crate::{
     store::{Command, Kind, NewTask, PoolRow, PoolSettings, Reply, Store, StoreError},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 use veche_pools::{Answer, Question, Scale, banning::Rule};
 
 /// Tasks per transaction while a pool is brought in.
@@ -225,7 +228,9 @@ pub(super) async fn votes(
     let pool: i64 = pool
         .parse()
         .map_err(|_| StoreError::Database(format!("the setting campaign is no pool: {pool}")))?;
-    let (mut annotators, mut after) = (BTreeSet::new(), 0);
+    let mut after = 0;
+    // Who has seen all controls meets one again: that answer is no independent vote, so the first counts.
+    let mut seen: HashMap<String, HashSet<String>> = HashMap::new();
     loop {
         let page = store.answers(pool, after, PAGE).await?;
         let Some(last) = page.last() else { break };
@@ -234,7 +239,9 @@ pub(super) async fn votes(
                 continue;
             }
             collected.suites += usize::from(answer.place == 0);
-            annotators.insert(answer.annotator.clone());
+            if !seen.entry(answer.annotator.clone()).or_default().insert(answer.task.clone()) {
+                continue;
+            }
             for question in &project.questions {
                 let value = &answer.output[&question.name];
                 let given = match (value.as_f64(), value.as_str()) {
@@ -252,7 +259,7 @@ pub(super) async fn votes(
         }
         after = last.assignment;
     }
-    (collected.votes, collected.annotators) = (table.len(), annotators.len());
+    (collected.votes, collected.annotators) = (table.len(), seen.len());
     Ok((table, collected))
 }
 

@@ -103,6 +103,15 @@ pub(super) async fn guard(
     } else {
         Failure::TooMany.into_response()
     };
+    // Layers and the framework refuse in words of their own; programs that call us read JSON.
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if (status.is_client_error() || status.is_server_error()) && !is_json {
+        response = super::failure::in_json(status);
+    }
     let headers = response.headers_mut();
     let mut set = |name: header::HeaderName, value: &'static str| {
         headers

@@ -153,7 +153,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .fallback(failure::not_found)
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
-        .layer(tower_http::limit::RequestBodyLimitLayer::new(LARGEST_BODY))
+        .layer(axum::extract::DefaultBodyLimit::max(LARGEST_BODY))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(
             failure::panicked,
         ))

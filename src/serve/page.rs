@@ -10,12 +10,12 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// A file of the page: its address, its content type, its content.
-type File = (&'static str, &'static str, &'static str);
+/// A file of the page: its address, its content type, its content, its name in the folder.
+type File = (&'static str, &'static str, &'static str, &'static str);
 
 macro_rules! files {
     ($($address:literal $kind:literal $name:literal),* $(,)?) => {
-        &[$(($address, $kind, include_str!(concat!("page/", $name)))),*]
+        &[$(($address, $kind, include_str!(concat!("page/", $name)), $name)),*]
     };
 }
 
@@ -60,7 +60,7 @@ fn tag(content: &str) -> String {
 }
 
 /// The file, or that it has not changed. Browsers ask every time, so that no old script meets a new server.
-fn answer((_, kind, content): File, tag: &str, asked: &HeaderMap) -> Response {
+fn answer((_, kind, content, _): File, tag: &str, asked: &HeaderMap) -> Response {
     let known = asked
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
@@ -94,15 +94,15 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/serve/page");
         let there: BTreeSet<String> = std::fs::read_dir(folder)
             .unwrap()
-            .map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap())
+            .map(|f| f.unwrap().file_name().into_string().unwrap())
             .collect();
-        let served: BTreeSet<String> = FILES.iter().map(|f| f.2.to_owned()).collect();
+        let served: BTreeSet<String> = FILES.iter().map(|f| f.3.to_owned()).collect();
         assert_eq!(there, served);
     }
 
     #[test]
     fn what_pages_and_scripts_refer_to_is_served() {
-        for &(address, _, text) in FILES {
+        for &(address, _, text, _) in FILES {
             let names = text.split(['"', '\'']).filter_map(|part| {
                 part.strip_prefix("./")
                     .map(|name| format!("/assets/{name}"))
@@ -133,7 +133,7 @@ mod tests {
                 );
             }
         }
-        for &(address, kind, text) in FILES {
+        for &(address, kind, text, _) in FILES {
             assert!(
                 kind != "text/javascript" || !text.contains("innerHTML"),
                 "{address}"

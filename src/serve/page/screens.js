@@ -261,6 +261,8 @@ export async function myData(campaign, back) {
 /** Any JSON as nested definition lists; long lists are cut, the file has all. */
 function rows(value, depth = 0) {
   const shownAtMost = 20;
+  // Moments come as milliseconds since 1970.
+  if (Number.isInteger(value) && value > 1e12) return document.createTextNode(new Date(value).toISOString());
   if (value === null || typeof value !== "object") return document.createTextNode(typeof value === "number" ? number(value) : String(value ?? "—"));
   const entries = Object.entries(value);
   if (entries.length === 0) return document.createTextNode("—");

@@ -85,6 +85,8 @@ pub struct Drift {
     pub per: f64,
     /// Answers used.
     pub answers: usize,
+    /// Whether the difficulty of items is taken out. Not where all answered them in one order: there it cannot be told from change.
+    pub difficulty_removed: bool,
     /// The pooled slope with a random intercept and a random slope per annotator: the answer. Its interval is robust (over annotators).
     pub slope: Slope,
     /// The model behind it, in tasks (not per 100), difficulty of items taken out.
@@ -109,12 +111,13 @@ pub struct Drift {
 /// Error along each annotator's own sequence; `banned` has an entry per annotator.
 ///
 /// Difficulty is taken out first: error and position are counted from their means on the same item (items with one judged answer say
-/// nothing and are left out), so that hard items that came late are not taken for tiredness. The pooled slope comes from the
+/// nothing and are left out), so that hard items that came late are not taken for tiredness. Where everybody answered the items of a batch in one
+/// order that leaves nothing, and difficulty stays in ([`Drift::difficulty_removed`]). The pooled slope comes from the
 /// mixed model fitted to everybody's answers, those of banned and departed annotators included. A ban depends on errors that are
 /// among the data, and then the model's estimate needs no further correction (missing at random: Rubin 1976; Laird 1988), whereas the mean
 /// error of those still present falls because the weak have left.
 ///
-/// `None` if fewer than two annotators have answers on shared items, or positions do not vary. Errors: a setting is out of range, a value is
+/// `None` if fewer than two annotators have answers, or positions do not vary. Errors: a setting is out of range, a value is
 /// not finite, an annotator has no entry in `banned`.
 pub fn drift(
     steps: &[Step],
@@ -141,11 +144,20 @@ pub fn drift(
             return Err(Error::Vote { row, reason });
         }
     }
-    let (eased, overall) = without_difficulty(steps);
-    let column = |of: fn(&Eased) -> f64| eased.iter().map(of).collect::<Vec<f64>>();
-    let (x, y) = (column(|s| s.x), column(|s| s.y));
-    let who: Vec<u32> = eased.iter().map(|s| s.annotator).collect();
-    let Some(model) = mixed_slope(&x, &y, &who)? else {
+    let (mut eased, mut overall) = without_difficulty(steps);
+    let line = |eased: &[Eased]| {
+        let column = |of: fn(&Eased) -> f64| eased.iter().map(of).collect::<Vec<f64>>();
+        let who: Vec<u32> = eased.iter().map(|s| s.annotator).collect();
+        let (x, y) = (column(|s| s.x), column(|s| s.y));
+        mixed_slope(&x, &y, &who).map(|m| m.map(|m| (m, x, y, who)))
+    };
+    let mut fitted = line(&eased)?;
+    let difficulty_removed = fitted.is_some();
+    if fitted.is_none() {
+        (eased, overall) = as_they_are(steps);
+        fitted = line(&eased)?;
+    }
+    let Some((model, x, y, who)) = fitted else {
         return Ok(None);
     };
     let slope = robust(&model, settings);
@@ -171,6 +183,7 @@ pub fn drift(
     Ok(Some(Drift {
         per: settings.per,
         answers: eased.len(),
+        difficulty_removed,
         slope,
         model,
         kept,
@@ -232,6 +245,25 @@ fn without_difficulty(steps: &[Step]) -> (Vec<Eased>, f64) {
         }));
     }
     (eased, error)
+}
+
+/// Positions and errors as they are, and the mean error.
+fn as_they_are(steps: &[Step]) -> (Vec<Eased>, f64) {
+    let mut eased: Vec<Eased> = steps
+        .iter()
+        .map(|s| Eased {
+            annotator: s.annotator,
+            position: s.position,
+            x: s.position,
+            y: s.error,
+        })
+        .collect();
+    eased.sort_by(|a, b| {
+        let by = a.annotator.cmp(&b.annotator);
+        by.then(a.x.total_cmp(&b.x)).then(a.y.total_cmp(&b.y))
+    });
+    let overall = eased.iter().map(|s| s.y).sum::<f64>() / eased.len().max(1) as f64;
+    (eased, overall)
 }
 
 fn robust(model: &Mixed, settings: &DriftSettings) -> Slope {

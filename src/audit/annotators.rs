@@ -168,7 +168,7 @@ pub fn annotators(
     }
     if let Some(share) = median(round_shares) {
         words.push(format!(
-            "Half of the annotators give multiples of {} in at least {} of their answers.",
+            "Half of the annotators give multiples of {} in {} of their answers or more.",
             number(round, usize::from(round.fract() != 0.0) * 2),
             percent(share)
         ));
@@ -190,7 +190,7 @@ pub fn annotators(
         "Annotators by their error on controls",
         axis,
         "annotators",
-        Bins::nice(&all, 30),
+        bins(&all),
         marks.collect(),
     );
     Ok(Audited {
@@ -203,4 +203,15 @@ pub fn annotators(
             chart: Chart::Histogram(chart),
         }],
     })
+}
+
+/// About thirty bins for the bulk, and as many more as it takes to draw those far outside too: they are whom one looks for.
+fn bins(errors: &[f64]) -> Bins {
+    let bulk = Bins::nice(errors, 30);
+    let largest = errors.iter().copied().fold(bulk.to(), f64::max);
+    let n = ((largest - bulk.from) / bulk.width).floor() + 1.0;
+    if bulk.above == 0 || n > 200.0 {
+        return bulk;
+    }
+    Bins::new(bulk.from, bulk.width, n as usize, errors.iter().copied())
 }

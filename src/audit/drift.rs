@@ -42,9 +42,9 @@ pub fn drift(
         .map(|v| matches!(v, Verdict::Banned { .. }))
         .collect();
     let Some(found) = along(&steps, &banned, settings)? else {
-        return problem("nobody's sequence can be looked at: no two annotators answered the same controls at different places")
+        return problem("nobody's sequence can be looked at: no two annotators answered several controls one after the other")
             .column(&study.questions[question].name)
-            .hint("drift needs controls that several annotators answered, in orders that differ")
+            .hint("drift needs several annotators with several answers on controls each")
             .fail();
     };
     let d = decimals([found.start]);
@@ -81,6 +81,12 @@ pub fn drift(
             signed(kept.value, d),
             range(kept)
         ));
+    }
+    if !found.difficulty_removed {
+        words.push(
+            "All answered the controls in one order, so change cannot be told from controls that are harder than those before: this is both together."
+                .into(),
+        );
     }
     if study.votes.iter().any(|v| v.submitted.is_none()) {
         words.push("Not every vote says when it was given: the order of rows is taken for the order of answers.".into());
@@ -125,7 +131,14 @@ pub fn drift(
     let chart = Line {
         title: "Error along the annotators' own sequence".into(),
         x: Axis::new("tasks answered before", ""),
-        y: Axis::new("mean |error|, difficulty taken out", unit),
+        y: Axis::new(
+            if found.difficulty_removed {
+                "mean |error|, difficulty taken out"
+            } else {
+                "mean |error|"
+            },
+            unit,
+        ),
         series: vec![
             LineSeries {
                 name: "the same people throughout (mixed model)".into(),

@@ -120,6 +120,8 @@ pub fn run<M: Send>(
     let (give_back, buffers) = channel::<Vec<f32>>();
     thread::scope(|scope| {
         let _stop = StopAtEnd(&shared);
+        // Gone when this thread is done: who still sends to it would wait for ever otherwise.
+        let batches = batches;
         for _ in 0..plan.workers.max(1) {
             scope.spawn(|| work(&shared, jobs, plan, &prepare));
         }

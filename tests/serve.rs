@@ -254,8 +254,8 @@ fn an_annotators_life_over_http_ends_in_labels() {
     let collected: Value =
         serde_json::from_str(&dir.ok(&["votes", "collect", "c", "--json"])).unwrap();
     assert_eq!(collected["annotators"], 3);
-    dir.ok(&["aggregate", "c"]);
-    assert_eq!(dir.read("c/out/labels.csv").lines().count(), 21);
+    dir.ok(&["aggregate", "c", "--out", "labels.csv"]);
+    assert_eq!(dir.read("labels.csv").lines().count(), 21);
 }
 
 #[test]

@@ -52,7 +52,9 @@ pub struct Import {
 
 /// Take the votes that `veche serve` has stored into the campaign; the server may be running
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche votes collect faces && veche aggregate faces")]
+#[command(
+    after_help = "Example:\n  veche votes collect faces && veche aggregate faces --out labels.csv"
+)]
 pub struct Collect {
     /// Folder of the campaign
     pub dir: PathBuf,

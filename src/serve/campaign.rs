@@ -239,7 +239,11 @@ pub(super) async fn votes(
                 continue;
             }
             collected.suites += usize::from(answer.place == 0);
-            if !seen.entry(answer.annotator.clone()).or_default().insert(answer.task.clone()) {
+            if !seen
+                .entry(answer.annotator.clone())
+                .or_default()
+                .insert(answer.task.clone())
+            {
                 continue;
             }
             for question in &project.questions {

@@ -110,8 +110,14 @@ pub(super) async fn not_found() -> Response {
 pub(super) fn in_json(status: StatusCode) -> Response {
     let (code, message) = match status {
         StatusCode::PAYLOAD_TOO_LARGE => ("PAYLOAD_TOO_LARGE", "the request is too large"),
-        StatusCode::METHOD_NOT_ALLOWED => ("METHOD_NOT_ALLOWED", "this address does not take this method"),
-        StatusCode::SERVICE_UNAVAILABLE => ("REMOTE_SERVICE_UNAVAILABLE", "this took too long: try again"),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "METHOD_NOT_ALLOWED",
+            "this address does not take this method",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "REMOTE_SERVICE_UNAVAILABLE",
+            "this took too long: try again",
+        ),
         status if status.is_client_error() => ("VALIDATION_ERROR", "the request cannot be read"),
         _ => ("INTERNAL_ERROR", "a fault of the server"),
     };

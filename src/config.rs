@@ -46,6 +46,9 @@ pub struct Campaign {
     /// How votes become labels.
     #[serde(default)]
     pub aggregate: AggregateEntry,
+    /// How annotators work on our server.
+    #[serde(default)]
+    pub serve: ServeEntry,
 }
 
 /// One question.
@@ -273,6 +276,57 @@ impl Default for AggregateEntry {
     }
 }
 
+/// How annotators work on our server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServeEntry {
+    /// What annotators read before they begin; paragraphs are separated by empty lines.
+    pub instructions: String,
+    /// Minutes for a suite; then others get its items.
+    pub minutes: u32,
+    /// Tasks whose known answer is shown after the annotator's, before work begins. Taken from the controls for good.
+    pub practice: usize,
+    /// Controls in an exam before work begins; 0: no exam.
+    pub exam: usize,
+    /// Largest mean |error| in the exam on the first number question; without numbers, the smallest share of right answers.
+    pub exam_limit: Option<f64>,
+    /// What annotators are told about their error.
+    pub feedback: Feedback,
+    /// Whether votes of a banned annotator are asked of others.
+    pub reopen: bool,
+    /// Ask no more about an item once the standard error of its mean is at most this, in the first number question's unit.
+    pub target_error: Option<f64>,
+    /// Votes per item before that may happen.
+    pub min_votes: u32,
+}
+
+impl Default for ServeEntry {
+    fn default() -> Self {
+        Self {
+            instructions: String::new(),
+            minutes: 20,
+            practice: 5,
+            exam: 0,
+            exam_limit: None,
+            feedback: Feedback::None,
+            reopen: true,
+            target_error: None,
+            min_votes: 5,
+        }
+    }
+}
+
+/// What annotators are told about their error while they work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feedback {
+    /// Nothing.
+    #[default]
+    None,
+    /// After each suite the mean error so far, from five controls on. Never the answer of a photo.
+    AfterSuite,
+}
+
 /// A checked campaign: questions that can be asked, paths resolved against the campaign's folder.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -406,6 +460,19 @@ impl Project {
         range(
             "aggregate.temperature",
             a.temperature > 0.0,
+            "must be above 0",
+        )?;
+        let s = &campaign.serve;
+        range(
+            "serve.minutes",
+            (1..=7 * 24 * 60).contains(&s.minutes),
+            "must be 1 to 10080",
+        )?;
+        range("serve.exam", s.exam <= 100, "must be at most 100")?;
+        range("serve.practice", s.practice <= 100, "must be at most 100")?;
+        range(
+            "serve.target_error",
+            s.target_error.is_none_or(|t| t > 0.0),
             "must be above 0",
         )?;
         let known = |names: Vec<&String>, place: &str| match names

@@ -21,6 +21,8 @@ pub mod pool;
 pub mod problem;
 pub mod provenance;
 pub mod report;
+pub mod serve;
+pub mod store;
 pub mod study;
 mod table_questions;
 pub mod tasks;

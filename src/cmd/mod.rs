@@ -18,6 +18,7 @@ pub mod pool;
 pub mod predict;
 pub mod report;
 pub mod score;
+pub mod serve;
 pub mod simulate;
 pub mod votes;
 

@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 )]
 pub enum Command {
     Import(Import),
+    Collect(Collect),
     Export(Export),
 }
 
@@ -44,6 +45,22 @@ pub struct Import {
     /// Leave bad rows out and count them, instead of stopping at the first
     #[arg(long)]
     pub skip_bad_rows: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Take the votes that `veche serve` has stored into the campaign; the server may be running
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  veche votes collect faces && veche aggregate faces --out labels.csv"
+)]
+pub struct Collect {
+    /// Folder of the campaign
+    pub dir: PathBuf,
+    /// Database of the server, where it is not the campaign's own SQLite file
+    #[arg(long, env = "VECHE_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -95,8 +112,40 @@ struct Imported {
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Import(args) => import(args),
+        Command::Collect(args) => collect(args),
         Command::Export(args) => export(args),
     }
+}
+
+fn collect(args: &Collect) -> Result<()> {
+    let project = Project::open(&args.dir)?;
+    let file = project.dir.join("served.db");
+    if args.database.is_none() && !file.is_file() {
+        return problem("no server has run on this campaign")
+            .file(&file)
+            .hint("start one with `veche serve`, or name its --database")
+            .fail();
+    }
+    let url = crate::store::database_url(args.database.as_deref(), &file);
+    let collected = super::serve::runtime()?.block_on(async {
+        let store = crate::store::Store::open(&url).await?;
+        let collected = crate::serve::collect(&project, &store).await;
+        store.close().await;
+        collected
+    })?;
+    let Some(collected) = collected else {
+        return problem("no votes have been submitted yet")
+            .file(&args.dir)
+            .fail();
+    };
+    if args.json {
+        return super::print_json(&collected);
+    }
+    super::print(&format!(
+        "{} votes of {} annotators in {} suites\n",
+        collected.votes, collected.annotators, collected.suites
+    ));
+    Ok(())
 }
 
 fn import(args: &Import) -> Result<()> {

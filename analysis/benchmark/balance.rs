@@ -12,9 +12,9 @@
 //! Without groups this has a closed form: n_r = min(cap, women, men), and the cheapest of each cell. With them it is a
 //! matching in a graph that is not bipartite (a pair of a block is an edge between two groups), which no flow solves
 //! alone. Given the n_r it is a flow from cells to groups, solved by successive shortest paths over the few cells
-//! ([`super::exchange`]). If every block reaches what it could reach alone, that is the optimum and the work is done.
+//! (`exchange`). If every block reaches what it could reach alone, that is the optimum and the work is done.
 //! Else blocks contend for groups, and the n_r are found by branch and bound over its linear relaxation, whose solutions
-//! are halves of whole numbers ([`super::parity`]).
+//! are halves of whole numbers (`parity`).
 
 use super::{exchange::Stock, exchange::Taken, parity};
 use crate::{Error, error::check_setting};

@@ -1,6 +1,6 @@
 //! The collected votes: SQLite embedded, PostgreSQL when outgrown. One set of statements serves both.
 //!
-//! All changes go through one writing task per server ([`batch`]), which decides with the pure functions of `veche-pools`,
+//! All changes go through one writing task per server (`batch`), which decides with the pure functions of `veche-pools`,
 //! writes, commits, and only then answers. Several servers may share one PostgreSQL: their batches take turns.
 
 mod answers;

@@ -1,4 +1,6 @@
 //! `veche benchmark`: choose, freeze, check, export and score on a balanced benchmark.
+//!
+//! One file although over 600 lines: the arguments of six subcommands are half of it, and their words belong beside what they do.
 
 use crate::{
     Result,

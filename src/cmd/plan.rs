@@ -1,4 +1,6 @@
 //! `veche plan`: what accuracy costs, before anybody is paid.
+//!
+//! Over 600 lines because every figure of the population is an argument with its words; what computes lies in `veche-analysis`.
 
 mod bans;
 mod picture;

@@ -26,6 +26,8 @@
 //! values = "logits"              # logits or probabilities
 //! male = 0                       # which of the columns, counted from the first of them
 //! ```
+//!
+//! Over 600 lines, and whole: reading, checking and writing of one format, and its errors.
 
 use super::{
     backend::Output,

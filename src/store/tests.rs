@@ -1,4 +1,6 @@
 //! One suite for both databases. SQLite always; PostgreSQL where `VECHE_TEST_POSTGRES` names a server that may make databases.
+//!
+//! Over 600 lines, and whole: one list of promises, run as one suite on each database.
 
 use super::*;
 use serde_json::{Value, json};

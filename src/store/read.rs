@@ -204,16 +204,10 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let tasks: String = row.try_get(0)?;
         let tasks: Vec<i64> = serde_json::from_str(&tasks)?;
-        let Some(&task) = tasks.get(place) else {
-            return Ok(None);
-        };
-        let row = sql("SELECT content FROM task WHERE id = $1")
-            .bind(task)
-            .fetch_optional(&self.database.pool)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let content: String = row.try_get(0)?;
-        Ok(Some(serde_json::from_str(&content)?))
+        match tasks.get(place) {
+            Some(&task) => self.content(task).await,
+            None => Ok(None),
+        }
     }
 
     /// Whether tasks that this annotator has not met lack votes, and are all in the hands of others now.

@@ -308,6 +308,8 @@ fn strangers_learn_nothing_and_every_refusal_is_json() {
             (413, Some("PAYLOAD_TOO_LARGE")),
             "{body}"
         );
+        // The server closes a connection on which an unread body is under way: the next request takes a new one.
+        let client = Client::new(&server.url, &client.authorization);
         // The cookie alone is not enough for a change.
         let token = client.authorization.strip_prefix("Bearer ").unwrap();
         let request = client

@@ -173,6 +173,7 @@ fn every_command_prints_the_documented_keys() {
         "items",
         "labelled",
         "chosen",
+        "convergence",
         "intervals_calibrated_on_controls",
         "includes_shared_error",
     ];

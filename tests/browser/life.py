@@ -199,6 +199,7 @@ def by_keyboard(browser):
     p.look("help")
     key("Escape")
     expect(p.page.locator("dialog[open]")).to_have_count(0)
+    expect(p.page.locator("input.number")).to_be_focused()
     # Sex by radio buttons, as a screen reader's user would.
     for k in ("Digit3", "Digit3", "Tab", "Space", "ArrowRight", "Enter"):
         key(k)

@@ -65,12 +65,24 @@ export function announce(text) {
 /** A dialog over the screen; Escape and the button close it, then `closed` is called. Returns the element. */
 export function dialog(title, content, close, closed = () => {}) {
   const heading = h("h2", { id: "dialog-title" }, title);
+  // At once: the browser's own `close` event comes later, when the next keys may already have moved the focus.
+  const end = () => {
+    if (!element.isConnected) return;
+    element.close();
+    element.remove();
+    closed();
+  };
+  const escape = (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    end();
+  };
   const element = h(
     "dialog",
-    { "aria-labelledby": "dialog-title", onclose: () => (element.remove(), closed()) },
+    { "aria-labelledby": "dialog-title", onkeydown: escape, onclose: end },
     heading,
     content,
-    h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: () => element.close() }, close)),
+    h("div", { class: "actions" }, h("button", { type: "button", class: "main", onclick: end }, close)),
   );
   document.body.append(element);
   element.showModal();

@@ -15,7 +15,7 @@ mod requester;
 mod state;
 mod tokens;
 
-pub use campaign::collect;
+pub use campaign::{Detail, collect, collect_people};
 
 use crate::{Problem, Result, config::Project, problem, store::Store};
 use axum::{Router, middleware, routing::get};

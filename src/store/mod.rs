@@ -31,7 +31,7 @@ pub use db::database_url;
 pub use dialect::Dialect;
 pub use error::{FieldProblem, StoreError};
 pub use pools::{Kind, NewTask, PoolSettings, truth_of};
-pub use read::{AnnotatorRow, PoolRow, Progress, StoredAnswer};
+pub use read::{AnnotatorRow, PoolRow, Progress, SelfReport, StoredAnswer};
 
 use crate::Result;
 use batch::{Job, Writer};

@@ -18,7 +18,7 @@ mod requester;
 mod state;
 mod tokens;
 
-pub use campaign::collect;
+pub use campaign::{Detail, collect, collect_people};
 pub use rehearsal::{Rehearsed, rehearse};
 
 use crate::{Problem, Result, config::Project, problem, store::Store};

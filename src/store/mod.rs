@@ -34,7 +34,7 @@ pub use dialect::Dialect;
 pub use error::{FieldProblem, StoreError};
 pub use messages::{Event, Message};
 pub use pools::{Kind, NewTask, PoolSettings, truth_of};
-pub use read::{AnnotatorRow, PoolRow, Progress, StoredAnswer};
+pub use read::{AnnotatorRow, PoolRow, Progress, SelfReport, StoredAnswer};
 
 use crate::Result;
 use batch::{Job, Writer};

@@ -226,12 +226,21 @@ impl VotesArgs {
 
     /// Reads the votes and says on stderr what was left out.
     pub fn open(&self) -> Result<Study> {
+        self.open_with(self.duplicates.into())
+    }
+
+    /// The same with every answer of an annotator who answers twice, to look at second answers themselves.
+    pub fn open_with_second_sights(&self) -> Result<Study> {
+        self.open_with(Duplicates::Keep)
+    }
+
+    fn open_with(&self, duplicates: Duplicates) -> Result<Study> {
         let study = Study::open(
             &self.votes,
             &Reading {
                 truth: self.truth.clone(),
                 scale: self.hint(),
-                duplicates: self.duplicates.into(),
+                duplicates,
                 skip_bad_rows: self.skip_bad_rows,
                 mapping: self.mapping(),
             },

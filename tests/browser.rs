@@ -1,4 +1,5 @@
-//! The annotator's page in a real browser against the real server: tests/browser/life.py, pictures under target/screenshots.
+//! The annotator's page against the real server, and a report, in a real browser: tests/browser/life.py and report.py, pictures under
+//! target/screenshots.
 
 use crate::support::{Dir, ran, skipped};
 use std::{
@@ -89,4 +90,32 @@ fn annotators_work_by_mouse_by_keyboard_and_by_touch_through_bans_reloads_and_lo
     let said = ran(output);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert_eq!(said.out.matches("held").count(), 5, "{}", said.out);
+}
+
+#[test]
+fn a_report_can_be_read_wide_narrow_dark_and_on_paper_by_mouse_and_by_keyboard() {
+    let Some(python) = env::var_os("VECHE_TEST_BROWSER_PYTHON") else {
+        return skipped(
+            "VECHE_TEST_BROWSER_PYTHON names no Python with playwright (tests/run makes one)",
+        );
+    };
+    let Some(chromium) = chromium() else {
+        return skipped("there is no chromium");
+    };
+    let dir = Dir::new();
+    dir.campaign(60, 24);
+    dir.ok(&["pool", "build", "c"]);
+    dir.ok(&["simulate", "c", "--annotators", "30"]);
+    dir.ok(&["report", "c", "--network"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python)
+        .arg(root.join("tests/browser/report.py"))
+        .arg(dir.join("c/out/report.html"))
+        .arg(chromium)
+        .arg(root.join("target/screenshots"))
+        .output()
+        .unwrap();
+    let said = ran(output);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains("held"), "{}", said.out);
 }

@@ -25,4 +25,5 @@ mod network;
 mod plan;
 mod pool;
 mod predict;
+mod report;
 mod serve;

@@ -115,6 +115,8 @@ pub struct Extras {
     pub benchmarks: Vec<PathBuf>,
     /// The study as the user named it, for the commands on the page.
     pub subject: String,
+    /// Leave out curves and audits, which take longest.
+    pub brief: bool,
     /// Folder for every figure as SVG.
     pub figures: Option<PathBuf>,
 }
@@ -166,7 +168,7 @@ pub fn report(study: &Study, command: &str, extras: &Extras) -> Result<ReportDat
         };
         let heard = rivals::heard(study, question, &extras.rivals)?;
         let made = |command: &str| made(study, &format!("{command} {}", extras.subject), None);
-        if known && kind(study, question) != Kind::Choice {
+        if known && !extras.brief && kind(study, question) != Kind::Choice {
             let mut field = Field::of_study(study, question, None, settings, counting, 1)?;
             for h in &heard {
                 field.add_predictions(&h.rival.name, &h.predictions, false)?;
@@ -196,7 +198,9 @@ pub fn report(study: &Study, command: &str, extras: &Extras) -> Result<ReportDat
             &heard,
             &of_networks,
         )?);
-        chapters.push(audits::chapter(study, question, &verdicts, &made));
+        if !extras.brief {
+            chapters.push(audits::chapter(study, question, &verdicts, &made));
+        }
         questions.push(QuestionReport {
             name: asked.name.clone(),
             prompt: asked.prompt.clone(),

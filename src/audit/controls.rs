@@ -252,7 +252,8 @@ pub fn controls(subject: &Subject<'_>, settings: &Controls) -> Result<Audited> {
                 Some(p) if p >= 0.1 => format!("{} ({})", suspicion_words(c.suspicion), percent(p)),
                 _ => suspicion_words(c.suspicion).into(),
             },
-            format!("truth {}, people {}", c.truth, c.instead),
+            format!("truth {}", c.truth),
+            format!("people {}", c.instead),
             match &c.network_says {
                 Some(n) => format!("network {n}"),
                 None => format!(
@@ -338,7 +339,14 @@ fn cloud(found: &[Judged], unit: &str, items: &[String]) -> Cloud {
         },
         y: Axis::new("people's median answer − truth, less what is usual", unit),
         points_name: "control".into(),
-        strong_name: "label probably wrong".into(),
+        strong_name: if found
+            .iter()
+            .any(|c| c.suspicion == Suspicion::DoubtfulLabel)
+        {
+            "label probably wrong".into()
+        } else {
+            String::new()
+        },
         points: found.iter().filter_map(point).collect(),
         curve_name: String::new(),
         curve: Vec::new(),

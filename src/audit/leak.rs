@@ -145,7 +145,7 @@ pub fn leak(subject: &Subject<'_>, settings: &Leak) -> Result<Audited> {
                 }
                 None => Axis::share("share wrong without the advantage − with it"),
             },
-            more_is_better: false,
+            more_is_better: true,
             rows: parts.rows,
         };
         let mut pictures = vec![Picture {
@@ -382,6 +382,10 @@ impl Talk {
             })
             .collect();
         let (reach, found) = exact_hits(&judged, settings.reach, settings.resampling.level)?;
+        if found.iter().all(|h| h.exact == 0) {
+            parts.missing.push("No answer is exactly right, so nobody is too often: truths may be finer than answers.".into());
+            return Ok(());
+        }
         let suspected: Vec<_> = found.iter().filter(|h| h.suspected).collect();
         let name =
             |h: &veche_analysis::audit::Hits| study.annotators[h.annotator as usize].as_str();

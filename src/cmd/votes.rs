@@ -135,13 +135,17 @@ pub fn run(command: &Command) -> Result<()> {
 fn collect(args: &Collect) -> Result<()> {
     let project = Project::open(&args.dir)?;
     let file = project.dir.join("served.db");
-    if args.database.is_none() && !file.is_file() {
+    let named = args
+        .database
+        .as_deref()
+        .or(project.campaign.serve.database.as_deref());
+    if named.is_none() && !file.is_file() {
         return problem("no server has run on this campaign")
             .file(&file)
             .hint("start one with `veche serve`, or name its --database")
             .fail();
     }
-    let url = crate::store::database_url(args.database.as_deref(), &file);
+    let url = crate::store::database_url(named, &file);
     let detail = match args.ages {
         Ages::Band => Some(crate::serve::Detail::Band),
         Ages::Year => Some(crate::serve::Detail::Year),

@@ -64,7 +64,8 @@ pub struct Cloud {
 /// Points far outside the rest are drawn at the edge instead of squeezing it: beyond this many interquartile ranges.
 const REACH: f64 = 6.0;
 
-fn ends(values: &[f64], zero: bool) -> Option<(f64, f64)> {
+/// Ends of an axis; `kept` are values that must lie inside, however far they are.
+fn ends(values: &[f64], kept: &[f64], zero: bool) -> Option<(f64, f64)> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let (first, last) = (*sorted.first()?, *sorted.last()?);
@@ -74,6 +75,10 @@ fn ends(values: &[f64], zero: bool) -> Option<(f64, f64)> {
     if reach > 0.0 {
         low = low.max(at(0.25) - reach);
         high = high.min(at(0.75) + reach);
+    }
+    for value in kept.iter().filter(|v| v.is_finite()) {
+        low = low.min(*value);
+        high = high.max(*value);
     }
     if zero {
         low = low.min(0.0);
@@ -105,7 +110,10 @@ impl Cloud {
             .into_iter()
             .chain(self.curve.iter().map(|c| c.x))
             .collect();
-        let (Some(x), Some(y)) = (ends(&xs, false), ends(&ys, self.from_zero)) else {
+        let strong = || finite().filter(|p| p.strong);
+        let (far_x, far_y): (Vec<f64>, Vec<f64>) = strong().map(|p| (p.x, p.y)).unzip();
+        let (Some(x), Some(y)) = (ends(&xs, &far_x, false), ends(&ys, &far_y, self.from_zero))
+        else {
             return Svg::no_data(width, &self.title);
         };
         let (dx, dy) = (self.decimals(&xs, &self.x), self.decimals(&ys, &self.y));
@@ -168,9 +176,18 @@ impl Cloud {
         }
         self.curve(&mut svg, &sx, &sy, dx, dy);
         let strong: Vec<_> = finite().filter(|p| p.strong).collect();
+        let mut named: Vec<[f64; 2]> = Vec::new();
         if strong.len() <= 6 && width >= 500.0 {
             for p in strong {
                 let at = [sx.inside(p.x), sy.inside(p.y)];
+                // A name that would lie on another one is left to the title of its point.
+                if named
+                    .iter()
+                    .any(|n| (n[1] - at[1]).abs() < 14.0 && (n[0] - at[0]).abs() < 240.0)
+                {
+                    continue;
+                }
+                named.push(at);
                 let (anchor, shift) = if at[0] > (plot.left + plot.right) / 2.0 {
                     (Anchor::End, -9.0)
                 } else {

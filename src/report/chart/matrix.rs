@@ -1,7 +1,7 @@
 //! A square of cells, darker where there is more: who met whom.
 
 use super::axes;
-use super::svg::{Anchor, Svg, fit};
+use super::svg::{Anchor, Svg, fit, text_width};
 use crate::report::format::number;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,12 @@ impl Matrix {
         svg.text("name", Anchor::Start, 0.0, 14.0, &self.counted);
         for i in 0..6 {
             let share = f64::from(i) / 5.0;
-            let at = [150.0 + 40.0 * f64::from(i), 3.0, 38.0, 14.0];
+            let at = [
+                text_width(&self.counted, axes::NORMAL) + 40.0 + 40.0 * f64::from(i),
+                3.0,
+                38.0,
+                14.0,
+            ];
             svg.shade("fill s1", at, share, &number(share * largest, 0));
             let text = number(share * largest, 0);
             if i == 0 {

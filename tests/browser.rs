@@ -29,7 +29,7 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// Runs a script of tests/browser against a server, and expects as many lives to hold.
-fn lives(script: &str, prepare: impl AsyncFnOnce(&str), held: usize) {
+fn lives(script: &str, controls: u32, prepare: impl AsyncFnOnce(&str), held: usize) {
     let Some(python) = env::var_os("VECHE_TEST_BROWSER_PYTHON") else {
         return skipped(
             "VECHE_TEST_BROWSER_PYTHON names no Python with playwright (tests/run makes one)",
@@ -39,7 +39,7 @@ fn lives(script: &str, prepare: impl AsyncFnOnce(&str), held: usize) {
         return skipped("there is no chromium");
     };
     let dir = Dir::new();
-    dir.campaign(60, 24);
+    dir.campaign(60, controls);
     let mut text = dir.read("c/campaign.toml");
     text += "\n[[ban.rule]]\nrule = \"constant\"\nquestion = \"age\"\nshare = 0.95\nmin_tasks = 8\n\
              \n[serve]\npractice = 2\nfeedback = \"after-suite\"\n";
@@ -63,7 +63,7 @@ fn lives(script: &str, prepare: impl AsyncFnOnce(&str), held: usize) {
 
 #[test]
 fn annotators_work_by_mouse_by_keyboard_and_by_touch_through_bans_reloads_and_lost_connections() {
-    lives("life.py", async |_: &str| {}, 5);
+    lives("life.py", 24, async |_: &str| {}, 5);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_requester_watches_writes_bans_lifts_invites_and_takes_the_results_home() {
             }
         }
     };
-    lives("requester.py", some_votes, 2);
+    lives("requester.py", 14, some_votes, 2);
 }
 
 #[test]

@@ -130,7 +130,12 @@ pub(crate) fn log_to_stderr(json: bool) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter =
         EnvFilter::try_from_env("VECHE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,veche=info"));
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people at a terminal.
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     // A second subscriber in one process is refused; the first then serves.
     let _ = if json {
         log.json().try_init()

@@ -31,7 +31,7 @@ def number(p, name):
 
 def saved(p, words):
     with p.page.expect_download() as download:
-        p.page.click(f"text={words}")
+        p.page.get_by_role("link", name=words, exact=True).click()
     return Path(download.value.path()).read_text()
 
 
@@ -73,7 +73,7 @@ def a_day(browser):
 
     # A message arrives with the next suite.
     p.page.reload()
-    row = p.page.locator(f"tr:has-text('{name}')")
+    row = p.page.locator(f"[aria-label=Annotators] tr:has-text('{name}')")
     row.get_by_role("button", name=f"Write to {name}").click()
     p.page.click("dialog >> text=Send")
     expect(p.page.locator("dialog .note")).to_have_text("Nothing is written yet.")

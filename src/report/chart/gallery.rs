@@ -92,10 +92,17 @@ impl Gallery {
                 (0, false) => "value",
                 _ => "note",
             };
-            let shown = fit(line, width, axes::NORMAL);
+            // Bold text is wider.
+            let room = if i == 0 { width / 1.15 } else { width };
+            let shown = fit(line, room, axes::NORMAL);
             svg.text_titled(class, Anchor::Start, [left, top], &shown, Some(line));
         }
-        top += 10.0;
+        // Names of two reference lines stand above each other.
+        let lanes = match &c.answered {
+            Answered::Numbers(_, marks) => marks.len().saturating_sub(1),
+            Answered::Labels(_) => 0,
+        };
+        top += 10.0 + 15.0 * lanes as f64;
         let title = format!("Answers on {}", c.name);
         let small = match &c.answered {
             Answered::Numbers(bins, marks) => Histogram::one(

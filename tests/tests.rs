@@ -28,6 +28,7 @@ mod plan;
 mod pool;
 mod postgres;
 mod predict;
+mod report;
 mod secrecy;
 mod serve;
 mod serve_kill;

@@ -19,6 +19,7 @@ mod campaign;
 mod curves;
 mod demo;
 mod formats;
+mod fuzz;
 mod heights;
 mod kill;
 mod network;

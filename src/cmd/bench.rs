@@ -3,6 +3,7 @@
 mod aggregate;
 mod data;
 mod model;
+mod serve;
 mod watch;
 
 use crate::{Problem, Result, config::Project, pool::build, problem};
@@ -21,6 +22,7 @@ pub enum Command {
     Aggregate(aggregate::Args),
     Benchmark(Benchmark),
     Model(model::Args),
+    Serve(serve::Args),
     #[command(hide = true)]
     PoolOnce(PoolOnce),
     #[command(hide = true)]
@@ -100,6 +102,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Benchmark(args) => benchmark(args),
         Command::Model(args) => model::run(args),
         Command::ModelOnce(args) => model::once(args),
+        Command::Serve(args) => serve::run(args),
     }
 }
 

@@ -20,6 +20,7 @@ mod cluster;
 mod curves;
 mod demo;
 mod formats;
+mod fuzz;
 mod heights;
 mod kill;
 mod network;

@@ -86,12 +86,14 @@ fn python() -> Option<PathBuf> {
 }
 
 #[test]
+#[ignore = "not yet run to its end: takes many minutes; see docs/server.md"]
 fn generated_requests_get_no_answer_that_is_not_described_on_sqlite() {
     let Some(python) = python() else { return };
     check(&python, &campaign(40, 24, 5, 2), &[]);
 }
 
 #[test]
+#[ignore = "not yet run to its end: takes many minutes; see docs/server.md"]
 fn generated_requests_get_no_answer_that_is_not_described_on_postgresql() {
     let Some(python) = python() else { return };
     let Some(database) = crate::postgres::Postgres::make() else {

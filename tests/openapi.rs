@@ -79,7 +79,7 @@ fn python() -> Option<PathBuf> {
     let python = env::var_os("VECHE_TEST_SCHEMATHESIS_PYTHON").map(PathBuf::from);
     if python.is_none() {
         skipped(
-            "VECHE_TEST_SCHEMATHESIS_PYTHON names no Python with schemathesis (tests/run makes one)",
+            "VECHE_TEST_SCHEMATHESIS_PYTHON names no Python with schemathesis (pip install -r tests/openapi/requirements.txt)",
         );
     }
     python

@@ -54,6 +54,7 @@ impl Campaign {
             skip_bad_rows: false,
             orphan_votes: false,
             progress: &crate::cmd::progress,
+            merge: false,
         };
         build::build(&Project::open(&dir)?, &options)?;
         Ok(Self { dir })

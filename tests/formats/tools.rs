@@ -203,7 +203,7 @@ fn cvat_files_are_read_by_datumaro_and_those_of_annotators_by_us() {
         labels[0]["attributes"][1]["values"],
         serde_json::json!(["?", "female", "male"])
     );
-    let seen = tool(&python, &dir, &["cvat", "cvat.xml", "."]);
+    let seen = tool(&python, &dir, &["cvat", "cvat.xml", "c/pool/shown", "."]);
     for (at, name) in dir.roles("c").keys().enumerate() {
         let expected = serde_json::json!([at.to_string(), (["female", "male"][at % 2])]);
         assert_eq!(seen[name], expected, "{name}: {seen}");
@@ -425,7 +425,7 @@ fn coco_and_cvat_exports_of_a_benchmark_are_read_by_their_tools_and_come_back() 
         "--out",
         "bench.xml",
     ]);
-    let theirs = tool(&python, &dir, &["coco", "coco.json", "tools"]);
+    let theirs = tool(&python, &dir, &["coco", "coco.json", "bench", "tools"]);
     let people = |file: &str| -> Vec<Vec<String>> {
         dir.ok(&["benchmark", "read", "coco", file, "--out", "people.csv"]);
         let mut rows = super::delimited(&dir.read("people.csv"), b',');
@@ -441,7 +441,7 @@ fn coco_and_cvat_exports_of_a_benchmark_are_read_by_their_tools_and_come_back() 
         people("tools/datumaro/annotations/instances_test.json"),
         ours
     );
-    let boxes = tool(&python, &dir, &["cvat_boxes", "bench.xml"]);
+    let boxes = tool(&python, &dir, &["cvat_boxes", "bench.xml", "bench"]);
     let mut seen = 0;
     for (id, found) in theirs.as_object().unwrap() {
         let item = &ours

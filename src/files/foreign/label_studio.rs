@@ -278,8 +278,7 @@ impl Task<'_> {
         let Some(Value::Object(value)) = value else {
             return Ok(None);
         };
-        let kinds = ["number", "rating", "choices", "text", "datetime"];
-        let Some((kind, answer)) = kinds.iter().find_map(|k| Some((k, value.get(*k)?))) else {
+        let Some((kind, answer)) = KINDS.iter().find_map(|k| Some((k, value.get(*k)?))) else {
             return Ok(None);
         };
         let one = match answer {
@@ -355,12 +354,10 @@ impl Task<'_> {
         for question in asked {
             let answer = match task.get(question) {
                 None | Some(Value::Null) => None,
-                // Regions are lists of objects.
-                Some(Value::Array(_) | Value::Object(_)) if self.expected.questions.is_empty() => {
-                    continue;
-                }
-                Some(value) => match plain(value) {
+                Some(value) => match simple(value) {
                     Some(text) => Some(text),
+                    // Without a campaign nobody asked for the regions.
+                    None if self.expected.questions.is_empty() && !is_answer(value) => continue,
                     None => {
                         return self
                             .problem(question, "is not an answer")
@@ -405,6 +402,33 @@ fn plain(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.trim().to_owned()).filter(|t| !t.is_empty()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+/// Kinds of answers that are one value.
+const KINDS: [&str; 5] = ["number", "rating", "choices", "text", "datetime"];
+
+/// The value of an answer in JSON-MIN, which writes a choice as a text and a number as `[{"number": 31}]`.
+fn simple(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(list) => match list.as_slice() {
+            [only] => simple(only),
+            _ => None,
+        },
+        Value::Object(fields) => KINDS
+            .iter()
+            .find_map(|kind| fields.get(*kind))
+            .and_then(simple),
+        other => plain(other),
+    }
+}
+
+/// Whether an answer of JSON-MIN is one of those kinds, and not a region.
+fn is_answer(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(is_answer),
+        Value::Object(fields) => KINDS.iter().any(|kind| fields.contains_key(*kind)),
+        _ => true,
     }
 }
 

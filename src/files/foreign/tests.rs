@@ -99,7 +99,8 @@ fn without_a_campaign_label_studio_says_what_was_asked_itself() {
 #[test]
 fn json_min_is_read_as_the_same_votes() {
     let text = format!(
-        r#"[{{"image": "/p/{NAME}.jpg", "id": 7, "age": 31, "sex": "female", "annotator": 5, "annotation_id": 1,
+        r#"[{{"image": "/p/{NAME}.jpg", "id": 7, "age": [{{"number": 31}}], "sex": "female",
+            "face": [{{"x": 1, "rectanglelabels": ["face"]}}], "annotator": 5, "annotation_id": 1,
             "created_at": "2026-11-23T08:00:00Z", "lead_time": 4.5}}]"#
     );
     for options in [campaign(), VoteOptions::default()] {

@@ -2,6 +2,8 @@
 
 mod aggregate;
 mod data;
+mod model;
+mod serve;
 mod watch;
 
 use crate::{Problem, Result, config::Project, pool::build, problem};
@@ -19,8 +21,12 @@ pub enum Command {
     Pool(Pool),
     Aggregate(aggregate::Args),
     Benchmark(Benchmark),
+    Model(model::Args),
+    Serve(serve::Args),
     #[command(hide = true)]
     PoolOnce(PoolOnce),
+    #[command(hide = true)]
+    ModelOnce(model::Once),
 }
 
 /// Time and memory of `pool build` without pictures, by the number of items
@@ -95,6 +101,9 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Pool(args) => pool(args),
         Command::Aggregate(args) => aggregate::run(args),
         Command::Benchmark(args) => benchmark(args),
+        Command::Model(args) => model::run(args),
+        Command::ModelOnce(args) => model::once(args),
+        Command::Serve(args) => serve::run(args),
     }
 }
 

@@ -1,14 +1,18 @@
 //! `veche demo`: the whole loop in one command, on drawn faces or on your own pictures.
 
-use super::{aggregate, init, input::VotesArgs, simulate};
+use super::{aggregate, init, input::VotesArgs, network, simulate};
 use crate::{
-    Problem, Result, assemble,
+    Problem, Result,
+    assemble::{self, Extras},
     config::{self, Project},
     files::{Table, write_atomically},
     labels::{Counting, Labels, Method, Rows, bake_off, labels, settings},
+    model::predict::sight::Whole,
     pictures::{RenderSpec, faces::draw_face, render},
     pool::build,
     problem,
+    serve::{Options, rehearse},
+    store::database_url,
     study::Study,
 };
 use rand::RngExt;
@@ -29,7 +33,7 @@ use veche_pools::{PixelBox, banning::Verdict, random};
 /// annotators are simulated. With --items and --controls the pictures are yours; the annotators are still simulated.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  veche demo\n  veche demo --out /tmp/demo --seed 7\n  \
+    after_help = "Examples:\n  veche demo\n  veche demo --serve\n  veche demo --out /tmp/demo --seed 7\n  \
     veche demo --items photos --controls known.csv --control-path '{face_id}_03.jpg'"
 )]
 pub struct Args {
@@ -54,13 +58,25 @@ pub struct Args {
     /// Column, or template with {columns}, that names the controls' pictures
     #[arg(long, requires = "controls")]
     pub control_path: Option<String>,
+    /// What a picture is to the network, which people are compared with
+    #[arg(long, value_enum, default_value = "face")]
+    pub whole: Whole,
     /// Leave bad rows and pictures out and count them
     #[arg(long)]
     pub skip_bad_rows: bool,
+    /// Open the campaign: a page to annotate on and a dashboard, with simulated annotators already at work
+    #[arg(long)]
+    pub serve: bool,
+    /// With --serve: address to listen on
+    #[arg(long, requires = "serve", default_value_t = super::serve::LISTEN)]
+    pub listen: std::net::SocketAddr,
 }
 
 /// The file that says "this folder is a demo", so that nothing else is ever removed.
 const MARKER: &str = "demo.json";
+/// What must be said of the network on drawn faces.
+const DRAWN: &str = "The faces are drawn and the annotators simulated: the network learned from photos, so its errors here only show how people and \
+    networks are compared. On your photos (--items, --controls) they mean something.";
 const ITEMS: usize = 600;
 const CONTROLS: usize = 120;
 
@@ -107,6 +123,10 @@ pub fn run(args: &Args) -> Result<()> {
         super::warn(&warning);
     }
     super::note(super::pool::describe(&summary).trim_end());
+
+    if args.serve {
+        return open(args, &project);
+    }
 
     step("votes", "of simulated annotators, some of whom do not look");
     let spec = simulate::crowd(&project, args.annotators)?.with_bots(args.bots);
@@ -160,11 +180,23 @@ pub fn run(args: &Args) -> Result<()> {
     }
     super::print(&text);
 
+    step("network", "the built-in one looks at the same pictures");
+    let said = network::run(None, &network::photos_of_campaign(&args.out)?, args.whole)?;
+    let mut rival = said.write(&project.out_dir().join("report.predictions"))?;
+    if args.items.is_none() {
+        rival.note = Some(DRAWN.into());
+    }
+
     step("labels and report", "");
     let labels = project.out_dir().join("labels.csv");
     aggregate::of_study(&study, &aggregate::Args::of_campaign(&args.out, labels))?;
     let report = project.out_dir().join("report.html");
-    assemble::write_report(&study, &report, "veche demo")?;
+    let extras = Extras {
+        rivals: vec![rival],
+        subject: args.out.display().to_string(),
+        ..Extras::default()
+    };
+    assemble::write_report(&study, &report, "veche demo", &extras)?;
     super::note(&format!(
         "done in {:.1} s; open the report in a browser:",
         start.elapsed().as_secs_f64()
@@ -172,6 +204,69 @@ pub fn run(args: &Args) -> Result<()> {
     let shown = report.canonicalize().unwrap_or(report);
     super::print(&format!("{}\n", shown.display()));
     Ok(())
+}
+
+/// Share of the wanted votes that simulated annotators have given when the campaign opens.
+const REHEARSED: f64 = 0.4;
+
+/// Serves the campaign to the browser in front of the user.
+fn open(args: &Args, project: &Project) -> Result<()> {
+    step(
+        "votes",
+        "of simulated annotators, on the server's own database",
+    );
+    let database = database_url(None, &project.dir.join("served.db"));
+    let rehearsal = rehearse(project, &database, args.annotators, REHEARSED);
+    let done = super::serve::runtime()?.block_on(rehearsal)?;
+    super::note(&format!(
+        "{} SIMULATED annotators answered {} suites",
+        done.annotators, done.suites
+    ));
+    step("server", "");
+    super::serve::log_to_stderr(false);
+    let password = match super::serve::secret(super::serve::PASSWORD) {
+        Some(password) => password,
+        None => format!("{:x}", init::fresh_seed()?),
+    };
+    let options = Options {
+        project: project.clone(),
+        listen: args.listen,
+        database,
+        open_signup: true,
+        api_key: None,
+        password: Some(password.clone()),
+        tls: None,
+        behind_proxy: false,
+        simulated: true,
+    };
+    super::serve::start(options, |url| {
+        super::print(&format!(
+            "annotate:   {url}/\ndashboard:  {url}/requester\npassword:   {password}\n"
+        ));
+        super::note("Ctrl-C ends it");
+        show_in_browser(url);
+    })
+}
+
+/// Opens the user's browser where there is a screen to open it on. The addresses are printed anyway.
+fn show_in_browser(url: &str) {
+    use std::{io::IsTerminal, process::Stdio};
+    let screen = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    if std::io::stdout().is_terminal() && (screen || cfg!(target_os = "macos")) {
+        let quiet = std::process::Command::new(program)
+            .arg(url)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        drop(quiet);
+    }
 }
 
 fn path_text(path: &Path) -> Result<&str> {

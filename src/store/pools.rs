@@ -383,11 +383,12 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
     let settings: PoolSettings = serde_json::from_str(row.try_get(2)?)?;
     let rows = work
         .rows(
-            sql("SELECT id, stratum, held, known FROM task WHERE pool = $1 AND kind = 1 ORDER BY id")
+            sql("SELECT id, stratum, held, known, content FROM task WHERE pool = $1 AND kind = 1 ORDER BY id")
                 .bind(pool),
         )
         .await?;
-    let (mut controls, mut control_ids, mut truths) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut controls, mut control_ids) = (Vec::new(), Vec::new());
+    let (mut truths, mut contents) = (BTreeMap::new(), BTreeMap::new());
     for (i, control) in rows.iter().enumerate() {
         let id: i64 = control.try_get(0)?;
         let (stratum, uses): (i64, i64) = (control.try_get(1)?, control.try_get(2)?);
@@ -398,6 +399,8 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
             seen: 0,
         });
         control_ids.push(id);
+        let content: String = control.try_get(4)?;
+        contents.insert(id, serde_json::from_str(&content)?);
         let known: Option<String> = control.try_get(3)?;
         if let Some(known) = known {
             truths.insert(
@@ -413,6 +416,7 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
         settings: Arc::new(settings),
         controls,
         control_ids,
+        contents: Arc::new(contents),
         truths: Arc::new(truths),
     })
 }

@@ -55,7 +55,6 @@ impl Campaign {
             orphan_votes: false,
             merge: false,
             progress: &crate::cmd::progress,
-            merge: false,
         };
         build::build(&Project::open(&dir)?, &options)?;
         Ok(Self { dir })

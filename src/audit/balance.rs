@@ -97,7 +97,7 @@ pub fn balance(subject: &Subject<'_>, settings: &Balance) -> Result<Audited> {
         ));
     }
     if let Some(p) = &people {
-        let mut sorted = answered.clone();
+        let mut sorted = answered;
         sorted.sort_unstable_by(|a, b| b.cmp(a));
         let tenth = sorted.len().div_ceil(10);
         let top: u64 = sorted.iter().take(tenth).sum();

@@ -291,7 +291,7 @@ pub fn by_age(subject: &Subject<'_>, settings: &ByAge) -> Result<Audited> {
         picture(
             "by-age-near.svg",
             "Near answers by the annotator's own age",
-            Axis::share(near_words.clone()),
+            Axis::share(near_words),
             &near_curve,
             &near,
         ),

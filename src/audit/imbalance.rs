@@ -112,12 +112,12 @@ pub fn imbalance(of: &LabelsOf, settings: &Lds) -> Result<Audited> {
         "distribution",
         &["label", "items", "smoothed", "lds_weight"],
     );
-    for bin in first..=last {
+    for (bin, weight) in weight_of.iter().enumerate().take(last + 1).skip(first) {
         distribution.row(vec![
             bin.into(),
             (found.counts[bin] as usize).into(),
             found.smoothed[bin].into(),
-            weight_of[bin].into(),
+            (*weight).into(),
         ]);
     }
     let title = |what: &str| format!("{what} of {} labels", count(of.labels.len() as u64));

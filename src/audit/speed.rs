@@ -20,21 +20,12 @@ use veche_analysis::audit::{
 use veche_pools::controls::judge;
 
 /// Settings of [`speed`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Speed {
     /// A task below this many seconds is fast; a quarter of the median time of all if not given.
     pub fast: Option<f64>,
     /// How the relation is looked for, and how intervals are made.
     pub relation: RelationSettings,
-}
-
-impl Default for Speed {
-    fn default() -> Self {
-        Self {
-            fast: None,
-            relation: RelationSettings::default(),
-        }
-    }
 }
 
 /// Seconds per task of every annotator, and what haste does: between annotators (rank correlation of median time and error), and within them

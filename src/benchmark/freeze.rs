@@ -231,7 +231,7 @@ const HEAD: [&str; 9] = [
 
 /// Reads what [`write_shortages`] wrote. Of the ranges only the names are known then.
 pub fn read_shortages(dir: &Path) -> Result<Vec<Block>> {
-    let table = Table::read(&dir.join(SHORTAGES))?;
+    let table = Table::read(dir.join(SHORTAGES))?;
     let columns = HEAD.map(|name| table.column(name));
     let mut at = [0; HEAD.len()];
     for (place, column) in at.iter_mut().zip(columns) {

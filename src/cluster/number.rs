@@ -255,10 +255,9 @@ fn estimates(unbiased: bool, controls: bool) -> String {
     };
     let (columns, from) = if controls {
         (
-            format!(
-                "p.item, c.z, p.value, p.k, p.effective, COALESCE(c.own, CASE WHEN c.item IS NULL THEN a.own END) AS own,
+            "p.item, c.z, p.value, p.k, p.effective, COALESCE(c.own, CASE WHEN c.item IS NULL THEN a.own END) AS own,
         p.variance + CASE WHEN c.item IS NULL THEN a.s ELSE c.s END AS total"
-            ),
+                .to_owned(),
             format!(
                 "veche_points p LEFT JOIN (SELECT item, z, own, {shared} AS s FROM veche_control_noise) c ON p.item = c.item
     CROSS JOIN (SELECT own, {shared} AS s FROM veche_noise) a"

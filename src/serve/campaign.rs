@@ -338,7 +338,7 @@ pub async fn collect_people(project: &Project, store: &Store, detail: Detail) ->
             let expected = text(p.expected_error.map(|e| e.to_string()));
             match detail {
                 Detail::Band => {
-                    csv.write_record([&p.annotator, &text(age(p).map(band)), &expected])?
+                    csv.write_record([&p.annotator, &text(age(p).map(band)), &expected])?;
                 }
                 Detail::Year => csv.write_record([
                     &p.annotator,

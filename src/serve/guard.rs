@@ -89,7 +89,7 @@ impl Limits {
 
 /// The client as the proxy in front of the server saw it: the last address, which the client cannot write itself.
 fn named_by_proxy(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all("x-forwarded-for").iter().last()?;
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
     last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 

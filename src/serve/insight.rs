@@ -86,7 +86,7 @@ fn take(app: &App, table: &VoteTable) -> Result<Taken> {
     let votes = project.votes_dir();
     std::fs::create_dir_all(&votes).map_err(|e| Problem::io("make the folder", &votes, &e))?;
     write_votes(
-        &votes.join("served.parquet"),
+        votes.join("served.parquet"),
         table,
         &WriteOptions::default(),
     )?;

@@ -31,9 +31,9 @@ pub(super) struct Size {
     pub(super) loading_seconds: f64,
 }
 
-fn id(reply: Reply) -> Result<i64> {
+fn id(reply: &Reply) -> Result<i64> {
     match reply {
-        Reply::Id(id) => Ok(id),
+        Reply::Id(id) => Ok(*id),
         _ => problem("the database gave no number").fail(),
     }
 }
@@ -41,7 +41,7 @@ fn id(reply: Reply) -> Result<i64> {
 /// A pool of these many tasks; returns it and the first task's id.
 pub(super) async fn fill(store: &Store, n: usize) -> Result<(i64, i64)> {
     let document = json!({});
-    let project = id(store
+    let project = id(&store
         .carry_out(Command::CreateProject {
             document: document.clone(),
             now: 0,
@@ -88,11 +88,11 @@ pub(super) async fn fill(store: &Store, n: usize) -> Result<(i64, i64)> {
         document,
         now: 0,
     };
-    let pool = id(store.carry_out(command).await?)?;
+    let pool = id(&store.carry_out(command).await?)?;
     let mut first = None;
     for from in (0..n).step_by(STEP) {
         let tasks = Arc::new(tasks(from, STEP.min(n - from)));
-        let added = id(store
+        let added = id(&store
             .carry_out(Command::AddTasks {
                 pool,
                 tasks,
@@ -113,7 +113,7 @@ pub(super) async fn measure(url: &str, n: usize) -> Result<Size> {
     let mut annotators = Vec::new();
     for i in 0..ANNOTATORS {
         let (name, token_hash) = (format!("annotator {i}"), format!("token {i}"));
-        let annotator = id(store
+        let annotator = id(&store
             .carry_out(Command::SignUp {
                 name,
                 token_hash,

@@ -241,7 +241,7 @@ fn table(shown: &[Shown]) -> Vec<Vec<f64>> {
 fn auc(shown: &[Shown]) -> f64 {
     let mut rows = table(shown);
     let train: Vec<usize> = (0..rows.len())
-        .filter(|&i| shown[i].annotator % 2 == 0)
+        .filter(|&i| shown[i].annotator.is_multiple_of(2))
         .collect();
     let test: Vec<usize> = (0..rows.len())
         .filter(|&i| shown[i].annotator % 2 == 1)
@@ -369,10 +369,10 @@ fn no_classifier_tells_controls_by_anything_that_50_annotators_were_sent() {
         );
     };
     planted("the JSON", 0.95, |s| {
-        s.task = s.task.replace('}', r#","golden":true}"#)
+        s.task = s.task.replace('}', r#","golden":true}"#);
     });
     planted("the headers", 0.95, |s| {
-        s.head.extend_from_slice(b"x-cache: HIT\r\n")
+        s.head.extend_from_slice(b"x-cache: HIT\r\n");
     });
     planted("the size", 0.6, |s| s.body.extend_from_slice(&[0; 48]));
     planted("the order", 0.8, |s| s.place = 0);

@@ -254,7 +254,7 @@ fn what_is_hidden_is_not_used_and_masks_take_the_place_of_boxes() {
         let Rgb(p) = *drawn.get_pixel(x, y);
         p.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) < 60)
     };
-    let framed = |xs: std::ops::Range<u32>, y: u32, wanted| xs.clone().any(|x| near(x, y, wanted));
+    let framed = |mut xs: std::ops::Range<u32>, y: u32, wanted| xs.any(|x| near(x, y, wanted));
     assert!(framed(36..46, 60, [255, 220, 0]) && framed(6..16, 200, [60, 220, 90]));
     assert!(dir.join("drawn/one.png.jpg").exists());
 }

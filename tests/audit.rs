@@ -455,9 +455,9 @@ fn labels_get_their_weight_as_a_column() {
 #[test]
 fn every_audit_of_a_simulated_campaign_says_that_it_is_simulated() {
     let dir = Dir::new();
-    dir.campaign(30, 20);
+    dir.campaign(60, 24);
     dir.ok(&["pool", "build", "c"]);
-    dir.ok(&["simulate", "c", "--annotators", "12"]);
+    dir.ok(&["simulate", "c", "--annotators", "30"]);
     for audit in ["controls", "speed", "leak", "balance"] {
         let text = dir.ok(&["audit", audit, "c", "--question", "age", "--out", "found"]);
         assert!(text.starts_with("SIMULATED"), "{audit}: {text}");

@@ -52,6 +52,7 @@ pub fn run(args: &Args) -> Result<()> {
     let out = match (&args.out, path.is_dir()) {
         (Some(out), _) => out.clone(),
         (None, true) => Project::open(path)?.out_dir().join("report.html"),
+        (None, false) if !path.exists() => Project::open(path)?.out_dir().join("report.html"),
         (None, false) => {
             return problem("there is no campaign whose out/ could take the page")
                 .hint("say where to write it: --out report.html")

@@ -90,7 +90,7 @@ pub fn read_dataset(
         Dataset::Agedb if is_dir => named_pictures::agedb(path, skipped),
         _ if is_dir => problem("is a folder, and this data set is read from its table")
             .file(path)
-            .hint("name the file with the annotations")
+            .hint("name the CSV (of COCO the JSON) file with the annotations")
             .fail(),
         _ => Ok(of_manifest(read_manifest(path, &plain, skipped)?)),
     }

@@ -145,7 +145,8 @@ def hugging_face(votes, labels, folders, out):
     cache = str(Path(out) / "cache")
     table = load_dataset("parquet", data_files=votes, split="train", cache_dir=cache)
     table.to_csv(Path(out) / "hf.csv", index=False)
-    table.to_parquet(Path(out) / "hf.parquet")
+    # The package keeps texts as views, which pyarrow cannot yet write to Parquet: by way of pandas.
+    table.to_pandas().to_parquet(Path(out) / "hf.parquet", index=False)
     labels = load_dataset("parquet", data_files=labels, split="train", cache_dir=cache)
     found = {"votes": len(table), "labels": len(labels), "columns": labels.column_names, "folders": []}
     for folder in folders.split(","):

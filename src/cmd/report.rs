@@ -5,7 +5,7 @@ use super::{
     network::{NetworkArgs, has_annotators, photos_named, photos_of},
 };
 use crate::{
-    Result,
+    Problem, Result,
     assemble::{self, Extras},
     benchmark::MANIFEST,
     config::Project,
@@ -52,8 +52,8 @@ pub fn run(args: &Args) -> Result<()> {
     let out = match (&args.out, path.is_dir()) {
         (Some(out), _) => out.clone(),
         (None, true) => Project::open(path)?.out_dir().join("report.html"),
-        (None, false) if !path.exists() => Project::open(path)?.out_dir().join("report.html"),
         (None, false) => {
+            std::fs::metadata(path).map_err(|e| Problem::io("read", path, &e))?;
             return problem("there is no campaign whose out/ could take the page")
                 .hint("say where to write it: --out report.html")
                 .fail();

@@ -31,7 +31,7 @@ pub const BUILT_IN: &str = "MiVOLO-nano";
 /// Which networks.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct NetworkArgs {
-    /// Predictions of a network, item,age,sex[,score]; again for another, or for the same with a part hidden
+    /// Predictions of a network, item,age,sex and perhaps score; again for another, or for the same with a part hidden
     #[arg(long, value_name = "NAME=FILE")]
     pub predictions: Vec<String>,
     /// Run a network on the pictures: an ONNX file, without one the small network that is built in

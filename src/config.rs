@@ -87,7 +87,7 @@ pub enum QuestionEntry {
 pub type BoxColumns = [String; 4];
 
 /// Where the items come from: a folder of pictures or a table.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ItemsEntry {
     /// Folder, or CSV, TSV, Parquet manifest.
@@ -359,6 +359,49 @@ impl Project {
             _ => crate::Problem::io("read", &file, &e),
         })?;
         Self::parse(dir, &text)
+    }
+
+    /// A campaign that asks nothing of its own, for a server whose pools are made by requesters' programs.
+    pub fn empty(dir: &Path) -> Result<Self> {
+        let campaign = Campaign {
+            name: "veche".into(),
+            seed: 0,
+            questions: Vec::new(),
+            items: ItemsEntry::default(),
+            controls: None,
+            suite: SuiteEntry::default(),
+            pictures: PicturesEntry::default(),
+            ban: BanEntry::default(),
+            votes: VoteMapping::default(),
+            aggregate: AggregateEntry::default(),
+            serve: ServeEntry {
+                practice: 0,
+                ..ServeEntry::default()
+            },
+        };
+        // Whoever looks at the campaign's own pool finds a question there, and no task that asks it.
+        let nothing = Question {
+            name: "answer".into(),
+            prompt: String::new(),
+            scale: Scale::Number(NumberScale {
+                min: 0.0,
+                max: 1.0,
+                unit: String::new(),
+                integer: false,
+            }),
+        };
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            mix: Mix::new(campaign.suite.real, campaign.suite.control)
+                .map_err(|e| problem(e.to_string()))?,
+            campaign,
+            questions: vec![nothing],
+        })
+    }
+
+    /// Whether this is [`Self::empty`].
+    pub fn is_empty(&self) -> bool {
+        self.campaign.questions.is_empty()
     }
 
     /// The pool's folder.

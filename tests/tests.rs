@@ -26,3 +26,4 @@ mod plan;
 mod pool;
 mod predict;
 mod serve;
+mod toloka;

@@ -1,7 +1,7 @@
 //! `veche serve`.
 
 use crate::{
-    Result,
+    Problem, Result,
     config::Project,
     problem,
     serve::{Options, serve},
@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// Collect votes: a page for annotators, an API for programs, nothing ever lost
@@ -33,6 +33,12 @@ pub struct Args {
     /// Let annotators in without an invitation
     #[arg(long)]
     pub open_signup: bool,
+    /// Serve no campaign of one's own: pools are made through the Toloka-compatible API; DIR is made if it is missing
+    #[arg(long)]
+    pub empty: bool,
+    /// Fetch pictures that tasks name by address also from private networks and from this machine
+    #[arg(long)]
+    pub private_pictures: bool,
     /// Certificate chain, PEM; with --tls-key the server speaks HTTPS
     #[arg(long, requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -52,13 +58,18 @@ const PASSWORD: &str = "VECHE_PASSWORD";
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let project = Project::open(&args.dir)?;
+    let project = if args.empty {
+        empty(&args.dir)?
+    } else {
+        Project::open(&args.dir)?
+    };
     log_to_stderr(args.log_json);
     let options = Options {
         database: database_url(args.database.as_deref(), &project.dir.join("served.db")),
         project,
         listen: args.listen,
         open_signup: args.open_signup,
+        private_pictures: args.private_pictures,
         api_key: std::env::var(API_KEY).ok().filter(|key| !key.is_empty()),
         password: std::env::var(PASSWORD)
             .ok()
@@ -75,6 +86,19 @@ pub fn run(args: &Args) -> Result<()> {
         |address| super::note(&format!("listening on {scheme}://{address}")),
         stopped()?,
     ))
+}
+
+/// A folder for a server without a campaign.
+fn empty(dir: &Path) -> Result<Project> {
+    let file = dir.join(crate::config::FILE);
+    if file.exists() {
+        return problem("this folder has a campaign, and --empty serves none")
+            .file(&file)
+            .hint("leave --empty out, or name another folder")
+            .fail();
+    }
+    std::fs::create_dir_all(dir).map_err(|e| Problem::io("make the folder", dir, &e))?;
+    Project::empty(dir)
 }
 
 /// A runtime for servers.

@@ -4,6 +4,7 @@ use super::{
     failure::Failure,
     state::{App, now_ms},
     tokens::{random_name, token_hash},
+    toloka::{self, NoSuite},
 };
 use crate::{
     config::Feedback,
@@ -160,9 +161,12 @@ pub(super) fn question_json(question: &Question) -> Value {
     }
 }
 
-async fn campaign(State(app): State<Arc<App>>) -> Json<Value> {
+async fn campaign(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+    if app.project.is_empty() {
+        return Ok(Json(toloka::front(&app).await?));
+    }
     let serve = &app.project.campaign.serve;
-    Json(json!({
+    Ok(Json(json!({
         "name": app.project.campaign.name,
         "questions": app.project.questions.iter().map(question_json).collect::<Vec<_>>(),
         "suite": app.project.mix.size(),
@@ -172,7 +176,7 @@ async fn campaign(State(app): State<Arc<App>>) -> Json<Value> {
         "practice": serve.practice,
         "exam": serve.exam,
         "instructions": serve.instructions,
-    }))
+    })))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -388,14 +392,32 @@ fn suite_json(app: &App, suite: &Assigned, now: i64) -> Value {
         .map(|(place, task)| shown(app, &suite.name, place, &task.content))
         .collect();
     let seconds = (suite.expires - now).max(0) / 1000;
-    json!({ "suite": { "assignment": suite.name, "seconds": seconds, "tasks": tasks } })
+    let mut answer =
+        json!({ "suite": { "assignment": suite.name, "seconds": seconds, "tasks": tasks } });
+    if let Some(questions) = &suite.questions {
+        answer["suite"]["questions"] = questions.iter().map(question_json).collect();
+    }
+    answer
+}
+
+/// Which pool is asked for; any, if nothing is said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Next {
+    pool: Value,
 }
 
 async fn next(
     State(app): State<Arc<App>>,
     Annotator(annotator): Annotator,
+    body: axum::body::Bytes,
 ) -> Result<Json<Value>, Failure> {
-    let (pool, now) = (app.pool.id, now_ms());
+    // Early clients sent anything here, and nothing.
+    let asked: Next = serde_json::from_slice(&body).unwrap_or_default();
+    let only = match &asked.pool {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    };
     let none = |reason: &str| {
         let mut answer = json!({ "suite": null, "reason": reason });
         if reason == "wait" {
@@ -403,27 +425,14 @@ async fn next(
         }
         Ok(Json(answer))
     };
-    match app
-        .store
-        .carry_out(Command::Next {
-            annotator,
-            pool,
-            now,
-        })
-        .await
-    {
-        Ok(Reply::Suite(Some(suite))) => {
+    match toloka::next_of_any(&app, annotator, only).await? {
+        Ok(suite) => {
             app.metrics.gave_suite();
-            Ok(Json(suite_json(&app, &suite, now)))
+            Ok(Json(suite_json(&app, &suite, now_ms())))
         }
-        Ok(_) if app.store.must_wait(annotator, pool).await? => none("wait"),
-        Ok(_) => none("done"),
-        Err(StoreError::Conflict { code: "BARRED", .. }) => none("ended"),
-        Err(StoreError::Conflict {
-            code: "POOL_CLOSED",
-            ..
-        }) => none("wait"),
-        Err(error) => Err(error.into()),
+        Err(NoSuite::Wait) => none("wait"),
+        Err(NoSuite::Done) => none("done"),
+        Err(NoSuite::Ended) => none("ended"),
     }
 }
 

@@ -44,6 +44,7 @@ fn settings(project: &Project) -> PoolSettings {
         reopen: serve.reopen,
         target_error: serve.target_error,
         min_votes: i64::from(serve.min_votes),
+        api: None,
     }
 }
 
@@ -55,6 +56,17 @@ pub(super) fn compares_annotators(rule: &Rule) -> bool {
 /// Brings the campaign's pool into the database, or the database up to date with a pool that was built again: new tasks are
 /// added, and tasks that are gone get no more votes. Safe to be killed and done again, and by several servers at once.
 pub(super) async fn bring_in(project: &Project, store: &Store) -> Result<PoolRow> {
+    if project.is_empty() {
+        let command = Command::Campaign {
+            settings: settings(project),
+            document: json!({ "private_name": project.campaign.name }),
+            now: now_ms(),
+        };
+        return match store.carry_out(command).await? {
+            Reply::Id(id) => Ok(store.pool(id).await?),
+            _ => problem("the database did not make a pool").fail(),
+        };
+    }
     let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
     let mut hasher = blake3::Hasher::new();
     for name in &pool.names {

@@ -14,6 +14,7 @@ mod pictures;
 mod requester;
 mod state;
 mod tokens;
+mod toloka;
 
 pub use campaign::collect;
 
@@ -38,6 +39,8 @@ pub struct Options {
     pub api_key: Option<String>,
     /// The requester's password for the dashboard.
     pub password: Option<String>,
+    /// Whether pictures that tasks name by address may be fetched from private networks and from this machine.
+    pub private_pictures: bool,
     /// Certificate chain and private key, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
@@ -140,6 +143,13 @@ async fn expire(store: Store) {
         if let Err(error) = store.carry_out(command).await {
             tracing::warn!(%error, "suites that ran out could not be taken back");
         }
+        let command = crate::store::Command::Toloka {
+            change: crate::store::toloka::Change::Tick,
+            now: state::now_ms(),
+        };
+        if let Err(error) = store.carry_out(command).await {
+            tracing::warn!(%error, "pools whose time is over could not be closed");
+        }
     }
 }
 
@@ -148,6 +158,7 @@ fn routes(app: Arc<App>) -> Router {
         .merge(page::routes())
         .nest("/api/annotator", api::routes())
         .nest("/api/requester", requester::routes())
+        .merge(Router::new().nest("/api", toloka::routes()))
         .route("/picture/{name}", get(pictures::picture))
         .route("/health", get(metrics::health))
         .route("/metrics", get(metrics::metrics))
@@ -161,6 +172,7 @@ fn routes(app: Arc<App>) -> Router {
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             Duration::from_secs(30),
         ))
+        .layer(middleware::from_fn(toloka::in_words))
         .with_state(app)
 }
 

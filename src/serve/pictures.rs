@@ -5,7 +5,7 @@ use super::{
     requester::{has_key, has_session},
     state::App,
 };
-use crate::store::StoreError;
+use crate::store::{StoreError, toloka::ids};
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, header},
@@ -31,6 +31,22 @@ pub(super) async fn picture(
         app.store.shown(assignment, place).await?
     };
     let content = content.ok_or_else(missing)?;
+    if content["input"].is_object() {
+        let pool = if assignment == "requester" {
+            let task = app.store.tasks_of(&[place as i64]).await?.pop();
+            task.map(|task| task.pool)
+        } else {
+            ids::pool_of(assignment)
+        };
+        let settings = app.store.pool(pool.ok_or_else(missing)?).await?.settings;
+        let api = settings.api.ok_or_else(missing)?;
+        let address = api.picture(&content).ok_or_else(missing)?;
+        let bytes = app.fetched.picture(address).await.map_err(|reason| {
+            tracing::warn!(address, reason, "the picture of a task cannot be fetched");
+            missing()
+        })?;
+        return Ok((jpeg(), bytes).into_response());
+    }
     // The path was written by `pool build` and relates to the pool's folder.
     let path = content["picture"].as_str().ok_or_else(missing)?;
     if path
@@ -45,10 +61,13 @@ pub(super) async fn picture(
             tracing::error!(%error, path, "a picture of the pool cannot be read");
             missing()
         })?;
-    let headers = [
+    Ok((jpeg(), bytes).into_response())
+}
+
+fn jpeg() -> [(header::HeaderName, &'static str); 2] {
+    [
         (header::CONTENT_TYPE, "image/jpeg"),
         // For prefetching: the address is never used for anything else.
         (header::CACHE_CONTROL, "private, max-age=3600, immutable"),
-    ];
-    Ok((headers, bytes).into_response())
+    ]
 }

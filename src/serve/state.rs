@@ -33,6 +33,7 @@ pub(super) struct App {
     /// The dashboard's figures and when they were computed.
     pub(super) board: tokio::sync::Mutex<Option<(Instant, Arc<Board>)>>,
     pub(super) tls: bool,
+    pub(super) fetched: super::toloka::Fetched,
     pub(super) metrics: Metrics,
     pub(super) limits: Limits,
     /// Tokens seen lately: hash to annotator and the moment it was looked up.
@@ -43,6 +44,14 @@ impl App {
     pub(super) async fn new(options: &Options, store: Store) -> Result<Self> {
         let pool = campaign::bring_in(&options.project, &store).await?;
         let secret = Secret::load(&store).await?;
+        let pictures = &options.project.campaign.pictures;
+        let spec = crate::pictures::RenderSpec {
+            longest_side: pictures.longest_side,
+            quality: pictures.quality,
+            margin: pictures.margin,
+        };
+        let fetched = options.project.dir.join("fetched-pictures");
+        let fetched = super::toloka::Fetched::new(fetched, spec, options.private_pictures)?;
         Ok(Self {
             pool_dir: options.project.pool_dir(),
             project: options.project.clone(),
@@ -57,6 +66,7 @@ impl App {
             sessions: Mutex::default(),
             board: tokio::sync::Mutex::default(),
             tls: options.tls.is_some(),
+            fetched,
             metrics: Metrics::default(),
             limits: Limits::default(),
             known: Mutex::default(),

@@ -8,6 +8,7 @@ use super::{
     history,
     people::{person, set_stage},
     pools::{self, PoolSettings},
+    toloka,
 };
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -27,7 +28,7 @@ pub(super) async fn submit(
 ) -> Result<Reply, StoreError> {
     let row = work
         .row(
-            sql("SELECT id, annotator, pool, state, expires, token, tasks, purpose FROM assignment WHERE name = $1")
+            sql("SELECT id, annotator, pool, state, expires, token, tasks, purpose, suite FROM assignment WHERE name = $1")
                 .bind(submission.assignment.clone()),
         )
         .await?
@@ -111,13 +112,18 @@ pub(super) async fn submit(
         "submitted"
     };
     work.change(
-        sql("UPDATE assignment SET state = $1, ended = $2, token = $3 WHERE id = $4")
+        sql("UPDATE assignment SET state = $1, ended = $2, token = $3, decided = $4 WHERE id = $5")
             .bind(new_state.to_owned())
             .bind(now)
             .bind(submission.token.clone())
+            .bind(settings.auto_accept.then_some(now))
             .bind(id),
     )
     .await?;
+    if let Some(suite) = row.try_get::<Option<i64>, _>(8)? {
+        work.change(sql("UPDATE suite SET accepted = accepted + 1 WHERE id = $1").bind(suite))
+            .await?;
+    }
     let accepted = work.dialect.ids(1);
     work.change(
         sql(format!(
@@ -205,6 +211,11 @@ pub(super) async fn submit(
             restrict(work, &restriction, now).await?;
             banned = true;
         }
+    }
+    if settings.api.is_some() {
+        // A restriction changes the annotator's version: what is remembered is then read again.
+        banned |= toloka::look_at(work, annotator, pool, toloka::Event::Submitted, now).await?;
+        toloka::close_if_complete(work, pool, now).await?;
     }
     if !banned {
         work.caches.put(annotator, pool, record);

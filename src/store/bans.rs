@@ -5,7 +5,7 @@ use super::{
     command::{Reply, Restriction, Scope},
     db::{Work, sql},
     people::person,
-    suites,
+    pools, suites,
 };
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -70,7 +70,7 @@ pub(super) async fn restrict(
         suites::end(work, active, "closed", now).await?;
     }
     if restriction.reopen {
-        reopen(work, who.id, restriction.scope).await?;
+        reopen(work, who.id, restriction.scope, false).await?;
     }
     work.change(sql("UPDATE annotator SET version = version + 1 WHERE id = $1").bind(who.id))
         .await?;
@@ -98,11 +98,25 @@ async fn touches(work: &mut Work<'_>, assignment: i64, scope: Scope) -> Result<b
     })
 }
 
+/// The same in those pools of a scope that want it so for every ban, whoever speaks it.
+pub(super) async fn reopen_where_asked(
+    work: &mut Work<'_>,
+    annotator: i64,
+    scope: Scope,
+) -> Result<(), StoreError> {
+    reopen(work, annotator, scope, true).await
+}
+
 /// Asks others for the votes of this annotator: they no longer count towards what is wanted.
-async fn reopen(work: &mut Work<'_>, annotator: i64, scope: Scope) -> Result<(), StoreError> {
+async fn reopen(
+    work: &mut Work<'_>,
+    annotator: i64,
+    scope: Scope,
+    where_asked: bool,
+) -> Result<(), StoreError> {
     let rows = work
         .rows(
-            sql("SELECT assignment.id, assignment.tasks, pool.id, pool.project FROM assignment \
+            sql("SELECT assignment.id, assignment.tasks, pool.id, pool.project, assignment.suite FROM assignment \
                  JOIN pool ON pool.id = assignment.pool WHERE assignment.annotator = $1 \
                  AND assignment.state IN ('submitted', 'accepted') AND assignment.counted = 1 ORDER BY assignment.id")
             .bind(annotator),
@@ -115,7 +129,7 @@ async fn reopen(work: &mut Work<'_>, annotator: i64, scope: Scope) -> Result<(),
             Scope::Project(id) => id == project,
             Scope::Pool(id) => id == pool,
         };
-        if !inside {
+        if !inside || (where_asked && !pools::load(work, pool).await?.settings.reopen) {
             continue;
         }
         let (id, tasks): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
@@ -127,6 +141,13 @@ async fn reopen(work: &mut Work<'_>, annotator: i64, scope: Scope) -> Result<(),
             .bind(tasks),
         )
         .await?;
+        if let Some(suite) = row.try_get::<Option<i64>, _>(4)? {
+            work.change(
+                sql("UPDATE suite SET held = held - 1, accepted = accepted - 1 WHERE id = $1")
+                    .bind(suite),
+            )
+            .await?;
+        }
         work.change(sql("UPDATE assignment SET counted = 0 WHERE id = $1").bind(id))
             .await?;
     }

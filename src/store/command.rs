@@ -5,7 +5,7 @@ use super::{
     db::{Work, sql},
     people,
     pools::{self, NewTask, PoolSettings},
-    practice, suites,
+    practice, suites, toloka,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +39,8 @@ pub struct Assigned {
     pub expires: i64,
     /// What is shown, in this order.
     pub tasks: Vec<ShownTask>,
+    /// What is asked, where it is not what the campaign asks.
+    pub questions: Option<Vec<veche_pools::Question>>,
 }
 
 /// One answered task of a submission.
@@ -229,6 +231,10 @@ pub enum Command {
         output: Value,
         now: i64,
     },
+    Toloka {
+        change: toloka::Change,
+        now: i64,
+    },
     SetOnce {
         name: String,
         value: String,
@@ -352,6 +358,7 @@ pub(super) async fn carry_out(work: &mut Work<'_>, command: &Command) -> Result<
             output,
             now,
         } => practice::answer(work, *annotator, *pool, *number, output, *now).await,
+        Command::Toloka { change, now } => toloka::carry_out(work, change, *now).await,
         Command::SetOnce { name, value } => set_once(work, name, value).await,
         Command::Restrict { restriction, now } => bans::restrict(work, restriction, *now).await,
         Command::Lift { restriction, now } => bans::lift(work, *restriction, *now).await,

@@ -65,13 +65,17 @@ impl Database {
             .connect(url)
             .await
             .map_err(|e| fail("cannot open the database", &e))?;
-        let migrations = vec![Migration::new(
-            1,
-            "first".into(),
-            MigrationType::Simple,
-            include_str!("schema.sql").into_sql_str(),
-            false,
-        )];
+        let migrations = [
+            ("first", include_str!("schema.sql")),
+            ("programs of requesters", include_str!("toloka/schema.sql")),
+        ];
+        let migrations = (1..)
+            .zip(migrations)
+            .map(|(version, (name, text))| {
+                let kind = MigrationType::Simple;
+                Migration::new(version, name.into(), kind, text.into_sql_str(), false)
+            })
+            .collect();
         Migrator::with_migrations(migrations)
             .run(&pool)
             .await

@@ -18,6 +18,7 @@ mod pools;
 mod practice;
 mod read;
 mod suites;
+pub mod toloka;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,9 @@ pub struct PoolSettings {
     /// Votes before that may happen.
     #[serde(default)]
     pub min_votes: i64,
+    /// What a requester's program said of it; empty for the campaign's own pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Box<super::toloka::ApiPool>>,
 }
 
 /// What a task is.
@@ -383,21 +386,24 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
     let settings: PoolSettings = serde_json::from_str(row.try_get(2)?)?;
     let rows = work
         .rows(
-            sql("SELECT id, stratum, held, known FROM task WHERE pool = $1 AND kind = 1 ORDER BY id")
+            sql("SELECT id, stratum, held, known, kind FROM task WHERE pool = $1 AND kind IN (1, 4) ORDER BY id")
                 .bind(pool),
         )
         .await?;
     let (mut controls, mut control_ids, mut truths) = (Vec::new(), Vec::new(), BTreeMap::new());
-    for (i, control) in rows.iter().enumerate() {
+    for control in &rows {
         let id: i64 = control.try_get(0)?;
         let (stratum, uses): (i64, i64) = (control.try_get(1)?, control.try_get(2)?);
-        controls.push(ControlUse {
-            control: i as u32,
-            stratum: stratum as u32,
-            uses: uses as u32,
-            seen: 0,
-        });
-        control_ids.push(id);
+        // Controls of suites put together by hand are judged, and never given anywhere else.
+        if control.try_get::<i64, _>(4)? == Kind::Control.code() {
+            controls.push(ControlUse {
+                control: control_ids.len() as u32,
+                stratum: stratum as u32,
+                uses: uses as u32,
+                seen: 0,
+            });
+            control_ids.push(id);
+        }
         let known: Option<String> = control.try_get(3)?;
         if let Some(known) = known {
             truths.insert(

@@ -214,7 +214,9 @@ impl Store {
     pub async fn must_wait(&self, annotator: i64, pool: i64) -> Result<bool, StoreError> {
         let row = sql(
             "SELECT task.id FROM task WHERE pool = $1 AND kind = 0 AND accepted < wanted AND NOT EXISTS \
-             (SELECT 1 FROM met WHERE met.annotator = $2 AND met.task = task.id) LIMIT 1",
+             (SELECT 1 FROM met WHERE met.annotator = $2 AND met.task = task.id) \
+             UNION ALL SELECT suite.id FROM suite WHERE pool = $1 AND accepted < wanted AND NOT EXISTS \
+             (SELECT 1 FROM met WHERE met.annotator = $2 AND met.task = suite.first_task) LIMIT 1",
         )
         .bind(pool)
         .bind(annotator)
@@ -286,7 +288,7 @@ fn annotator(row: &AnyRow) -> Result<AnnotatorRow, StoreError> {
     })
 }
 
-fn pool(row: &AnyRow) -> Result<PoolRow, StoreError> {
+pub(super) fn pool(row: &AnyRow) -> Result<PoolRow, StoreError> {
     let (settings, document): (String, String) = (row.try_get(4)?, row.try_get(5)?);
     Ok(PoolRow {
         id: row.try_get(0)?,

@@ -12,7 +12,7 @@ use super::{
     db::{Work, sql},
     history,
     people::person,
-    pools,
+    pools, toloka,
 };
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
@@ -40,19 +40,20 @@ pub(super) async fn next(
         }
     }
     let state = pools::load(work, pool).await?;
-    if state.status != "OPEN" {
-        return Err(StoreError::conflict("POOL_CLOSED", "this pool is not open"));
-    }
     let (project, settings) = (state.project, state.settings.clone());
+    let open = state.status == "OPEN";
     if barred(work, annotator, project, pool, now).await?.is_some() {
         return Err(StoreError::conflict(
             "BARRED",
             "this annotator gets no more suites",
         ));
     }
+    if !open {
+        return Err(StoreError::conflict("POOL_CLOSED", "this pool is not open"));
+    }
     match who.stage.as_str() {
         "work" => {}
-        "exam" => {
+        "exam" if settings.api.is_none() => {
             return exam(
                 work,
                 annotator,
@@ -68,6 +69,27 @@ pub(super) async fn next(
                 "INAPPROPRIATE_STATUS",
                 format!("this annotator's stage is {other}"),
             ));
+        }
+    }
+    if let Some(api) = &settings.api {
+        if !toloka::admits(work, annotator, api).await? {
+            return Err(StoreError::conflict(
+                "FILTERED",
+                "the pool's filter does not let this annotator in",
+            ));
+        }
+        if let Some((suite, tasks)) = toloka::next_by_hand(work, annotator, pool).await? {
+            let time = settings.lifetime_ms;
+            let id = give(work, annotator, pool, "work", &tasks, now, time).await?;
+            work.change(
+                sql("UPDATE assignment SET suite = $1 WHERE id = $2")
+                    .bind(suite)
+                    .bind(id),
+            )
+            .await?;
+            work.change(sql("UPDATE suite SET held = held + 1 WHERE id = $1").bind(suite))
+                .await?;
+            return Ok(Reply::Suite(Some(read_assignment(work, id).await?)));
         }
     }
     let items = draw_items(work, annotator, pool, settings.real).await?;
@@ -326,11 +348,19 @@ pub(super) async fn read_assignment(work: &mut Work<'_>, id: i64) -> Result<Assi
             serde_json::from_str::<Value>(&content)?,
         );
     }
+    let pool = row.try_get(2)?;
+    let settings = pools::load(work, pool).await?.settings.clone();
+    if let Some(api) = &settings.api {
+        for content in contents.values_mut() {
+            *content = api.shown(content);
+        }
+    }
     Ok(Assigned {
+        questions: settings.api.as_ref().map(|_| settings.questions.clone()),
         id,
         name: row.try_get(0)?,
         annotator: row.try_get(1)?,
-        pool: row.try_get(2)?,
+        pool,
         state: row.try_get(3)?,
         created: row.try_get(4)?,
         expires: row.try_get(5)?,
@@ -352,7 +382,10 @@ pub(super) async fn end(
     now: i64,
 ) -> Result<(), StoreError> {
     let row = work
-        .row(sql("SELECT annotator, tasks, state FROM assignment WHERE id = $1").bind(assignment))
+        .row(
+            sql("SELECT annotator, tasks, state, suite FROM assignment WHERE id = $1")
+                .bind(assignment),
+        )
         .await?
         .ok_or_else(|| StoreError::missing("assignment", assignment))?;
     let (annotator, tasks, old): (i64, String, String) =
@@ -376,6 +409,10 @@ pub(super) async fn end(
         .bind(tasks),
     )
     .await?;
+    if let Some(suite) = row.try_get::<Option<i64>, _>(3)? {
+        work.change(sql("UPDATE suite SET held = held - 1 WHERE id = $1").bind(suite))
+            .await?;
+    }
     work.change(
         sql("UPDATE annotator SET active = NULL WHERE id = $1 AND active = $2")
             .bind(annotator)
@@ -401,7 +438,7 @@ pub(super) async fn skip(
 ) -> Result<Reply, StoreError> {
     let row = work
         .row(
-            sql("SELECT id, annotator, state FROM assignment WHERE name = $1")
+            sql("SELECT id, annotator, state, pool FROM assignment WHERE name = $1")
                 .bind(name.to_owned()),
         )
         .await?
@@ -418,6 +455,10 @@ pub(super) async fn skip(
     }
     let id = row.try_get(0)?;
     end(work, id, "skipped", now).await?;
+    if state == "active" {
+        let (pool, event) = (row.try_get(3)?, toloka::Event::Skipped);
+        toloka::look_at(work, annotator, pool, event, now).await?;
+    }
     Ok(Reply::Done)
 }
 

@@ -12,7 +12,7 @@ use veche_pools::{ChoiceScale, NumberScale, Question, Scale, banning::Rule};
     clippy::needless_pass_by_value,
     reason = "closures are written in place"
 )]
-fn on_each_database(test: impl AsyncFn(&str)) {
+pub(super) fn on_each_database(test: impl AsyncFn(&str)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let dir = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ async fn drop_postgres(server: &str, name: &str) {
     pool.close().await;
 }
 
-fn questions() -> Vec<Question> {
+pub(super) fn questions() -> Vec<Question> {
     vec![
         Question {
             name: "age".into(),
@@ -81,7 +81,7 @@ fn questions() -> Vec<Question> {
     ]
 }
 
-fn settings() -> PoolSettings {
+pub(super) fn settings() -> PoolSettings {
     PoolSettings {
         questions: questions(),
         real: 6,
@@ -96,6 +96,7 @@ fn settings() -> PoolSettings {
         reopen: true,
         target_error: None,
         min_votes: 0,
+        api: None,
     }
 }
 
@@ -152,7 +153,7 @@ async fn pool(
     pool
 }
 
-async fn annotator(store: &Store, name: &str) -> i64 {
+pub(super) async fn annotator(store: &Store, name: &str) -> i64 {
     let command = Command::SignUp {
         name: name.into(),
         token_hash: format!("hash of {name}"),
@@ -172,7 +173,7 @@ async fn annotator(store: &Store, name: &str) -> i64 {
     id
 }
 
-async fn next(
+pub(super) async fn next(
     store: &Store,
     annotator: i64,
     pool: i64,
@@ -191,7 +192,7 @@ async fn next(
     }
 }
 
-fn answered(suite: &Assigned, token: &str, age: i64) -> Submission {
+pub(super) fn answered(suite: &Assigned, token: &str, age: i64) -> Submission {
     Submission {
         assignment: suite.name.clone(),
         token: token.into(),

@@ -96,6 +96,7 @@ export class Work {
     const before = kept("suite");
     const same = before?.assignment === answer.suite.assignment;
     this.progress = same ? before : begin(answer.suite, randomName(), Date.now());
+    this.progress.questions = answer.suite.questions;
     if (same) {
       this.progress.deadline = Date.now() + answer.suite.seconds * 1000;
       this.progress.tasks = answer.suite.tasks;
@@ -104,6 +105,9 @@ export class Work {
   }
 
   open() {
+    // A server may give suites of several projects, each with its own questions.
+    const { questions } = this.progress;
+    if (questions) this.campaign = { ...this.campaign, questions, suite: this.progress.tasks.length };
     this.save();
     this.called = false;
     this.over = false;

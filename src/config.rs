@@ -298,6 +298,18 @@ pub struct ServeEntry {
     pub target_error: Option<f64>,
     /// Votes per item before that may happen.
     pub min_votes: u32,
+    /// Where to listen, unless `--listen` or `VECHE_LISTEN` says otherwise.
+    pub listen: Option<std::net::SocketAddr>,
+    /// Database instead of the campaign's own SQLite file.
+    pub database: Option<String>,
+    /// Annotators need no invitation.
+    pub open_signup: bool,
+    /// Certificate chain, PEM, relative to the campaign's folder.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key.
+    pub tls_key: Option<PathBuf>,
+    /// A proxy in front names the client in X-Forwarded-For.
+    pub behind_proxy: bool,
 }
 
 impl Default for ServeEntry {
@@ -312,6 +324,12 @@ impl Default for ServeEntry {
             reopen: true,
             target_error: None,
             min_votes: 5,
+            listen: None,
+            database: None,
+            open_signup: false,
+            tls_cert: None,
+            tls_key: None,
+            behind_proxy: false,
         }
     }
 }
@@ -513,6 +531,11 @@ impl Project {
         )?;
         range("serve.exam", s.exam <= 100, "must be at most 100")?;
         range("serve.practice", s.practice <= 100, "must be at most 100")?;
+        range(
+            "serve.tls_cert",
+            s.tls_cert.is_some() == s.tls_key.is_some(),
+            "and serve.tls_key belong together",
+        )?;
         range(
             "serve.target_error",
             s.target_error.is_none_or(|t| t > 0.0),

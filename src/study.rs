@@ -4,7 +4,8 @@ use crate::{
     Result,
     config::Project,
     files::{
-        Duplicates, FileAnswer, ScaleHint, Skipped, VoteMapping, VoteOptions, VoteReader, VotesRead,
+        Duplicates, FileAnswer, Names, ScaleHint, Skipped, VoteMapping, VoteOptions, VoteReader,
+        VotesRead,
     },
     pool::StoredPool,
     problem,
@@ -27,6 +28,9 @@ use veche_pools::{
     controls::{Judgement, judge},
 };
 
+/// File in a campaign's folder with answers to tasks that the annotator had answered before: no votes, but a sign of what is remembered.
+pub const SECOND_SIGHTS: &str = "second_sights.parquet";
+
 /// One vote as the analysis sees it. Indices point into the study's tables.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cast {
@@ -44,6 +48,8 @@ pub struct Cast {
     pub submitted: Option<i64>,
     /// How many tasks the annotator had answered before.
     pub sequence: u32,
+    /// Number of the assignment (one suite given to one annotator), where known.
+    pub assignment: Option<u32>,
 }
 
 /// Votes, items, annotators and truths of one campaign or one table.
@@ -117,7 +123,11 @@ impl Study {
     /// The votes collected in a campaign so far.
     pub fn of_campaign(project: Project, reading: &Reading) -> Result<Self> {
         let pool = StoredPool::read(&project.pool_dir(), &project.questions)?;
-        let sources = vote_files(&project.votes_dir())?;
+        let mut sources = vote_files(&project.votes_dir())?;
+        let again = project.dir.join(SECOND_SIGHTS);
+        if reading.duplicates == Duplicates::Keep && again.is_file() {
+            sources.push(again);
+        }
         if sources.is_empty() {
             return problem("there are no votes yet")
                 .file(project.votes_dir())
@@ -226,6 +236,7 @@ impl Study {
             })
             .collect();
         let mut votes = Vec::with_capacity(table.len());
+        let mut assignments = Names::new();
         for i in 0..table.len() {
             let (annotator, item, question) = table.indices(i);
             let vote = table.vote(i);
@@ -250,6 +261,7 @@ impl Study {
                 seconds: vote.seconds,
                 submitted: vote.submitted,
                 sequence: 0,
+                assignment: vote.assignment.map(|name| assignments.intern(name)),
             });
         }
         let annotators: Vec<String> = table.annotators().iter().map(str::to_owned).collect();

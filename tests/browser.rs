@@ -1,47 +1,15 @@
-//! The annotator's page in a real browser against the real server: tests/browser/life.py, pictures under target/screenshots.
+//! The pages in a real browser against the real server: tests/browser/, pictures under target/screenshots.
 
-use crate::support::{Dir, ran, skipped};
+use crate::{
+    server::{Client, Server, answers, runtime},
+    support::{Dir, ran, skipped},
+};
+use serde_json::json;
 use std::{
     env,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
 };
-
-/// A server that ends with the test.
-struct Server(Child, String);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Serves the campaign in `c` and waits until it listens.
-fn serve(dir: &Dir) -> Server {
-    let mut child = dir
-        .command(&["serve", "c", "--listen", "127.0.0.1:0", "--open-signup"])
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut said = String::new();
-    let address = loop {
-        let Some(line) = lines.next() else {
-            panic!("the server ended: {said}");
-        };
-        let line = line.unwrap();
-        if let Some((_, address)) = line.split_once("listening on ") {
-            break address.trim().to_owned();
-        }
-        said += &line;
-    };
-    // What it goes on to say must not fill the pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    Server(child, address)
-}
 
 /// The browser, if there is one.
 fn chromium() -> Option<PathBuf> {
@@ -60,8 +28,8 @@ fn chromium() -> Option<PathBuf> {
     .find(|path| path.is_file())
 }
 
-#[test]
-fn annotators_work_by_mouse_by_keyboard_and_by_touch_through_bans_reloads_and_lost_connections() {
+/// Runs a script of tests/browser against a server, and expects as many lives to hold.
+fn lives(script: &str, controls: u32, prepare: impl AsyncFnOnce(&str), held: usize) {
     let Some(python) = env::var_os("VECHE_TEST_BROWSER_PYTHON") else {
         return skipped(
             "VECHE_TEST_BROWSER_PYTHON names no Python with playwright (tests/run makes one)",
@@ -71,22 +39,53 @@ fn annotators_work_by_mouse_by_keyboard_and_by_touch_through_bans_reloads_and_lo
         return skipped("there is no chromium");
     };
     let dir = Dir::new();
-    dir.campaign(60, 24);
+    dir.campaign(60, controls);
     let mut text = dir.read("c/campaign.toml");
     text += "\n[[ban.rule]]\nrule = \"constant\"\nquestion = \"age\"\nshare = 0.95\nmin_tasks = 8\n\
              \n[serve]\npractice = 2\nfeedback = \"after-suite\"\n";
     dir.write("c/campaign.toml", text);
     dir.ok(&["pool", "build", "c"]);
-    let server = serve(&dir);
+    let server = Server::start(&dir, &[]);
+    runtime().block_on(prepare(&server.url));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(python)
-        .arg(root.join("tests/browser/life.py"))
-        .arg(&server.1)
+        .arg(root.join("tests/browser").join(script))
+        .arg(&server.url)
         .arg(chromium)
         .arg(root.join("target/screenshots"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .unwrap();
     let said = ran(output);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
-    assert_eq!(said.out.matches("held").count(), 5, "{}", said.out);
+    assert_eq!(said.out.matches("held").count(), held, "{}", said.out);
+}
+
+#[test]
+fn annotators_work_by_mouse_by_keyboard_and_by_touch_through_bans_reloads_and_lost_connections() {
+    lives("life.py", 24, async |_: &str| {}, 5);
+}
+
+#[test]
+fn a_requester_watches_writes_bans_lifts_invites_and_takes_the_results_home() {
+    let some_votes = async |url: &str| {
+        for who in 0..5 {
+            let client = Client::sign_up(url).await;
+            for n in 0..8 {
+                let next = client.ok("/api/annotator/next", &json!({})).await;
+                let mut body = answers(&next["suite"], &n.to_string(), 0);
+                // Not all the same, or the rule would speak.
+                for (place, answer) in body["answers"]
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .enumerate()
+                {
+                    answer["output"]["age"] = json!(15 + (who * 13 + n * 17 + place * 11) % 60);
+                }
+                client.ok("/api/annotator/submit", &body).await;
+            }
+        }
+    };
+    lives("requester.py", 14, some_votes, 2);
 }

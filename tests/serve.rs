@@ -1,188 +1,9 @@
-//! The annotation server from outside: an annotator's life over HTTP, the requester's side, and `kill -9` at any moment.
+//! The annotation server from outside: an annotator's life over HTTP, and the requester's side.
 
-use crate::support::Dir;
-use rand::{RngExt, SeedableRng};
+use crate::server::{Client, Server, answers, campaign, runtime};
+use crate::support::skipped;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    time::{Duration, Instant},
-};
-
-/// A running server, killed when the test ends.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    fn start(dir: &Dir, more: &[&str]) -> Self {
-        let mut args = vec!["serve", "c", "--listen", "127.0.0.1:0", "--open-signup"];
-        args.extend(more);
-        let mut command: Command = dir.command(&args);
-        command
-            .env("VECHE_API_KEY", "a key of tests")
-            .env("VECHE_PASSWORD", "a password of tests")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
-        let url = loop {
-            let Some(Ok(line)) = lines.next() else {
-                panic!("the server ended before it listened:\n{said}");
-            };
-            if let Some(url) = line.strip_prefix("listening on ") {
-                break url.to_owned();
-            }
-            said += &line;
-            said.push('\n');
-        };
-        // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
-    }
-
-    /// Asks it to end, and waits until it has.
-    fn end(mut self) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let start = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(
-                start.elapsed() < Duration::from_secs(30),
-                "the server does not end"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-/// What came back: the status, and the body as JSON.
-type Answer = Result<(u16, Value), reqwest::Error>;
-
-#[derive(Clone)]
-struct Client {
-    http: reqwest::Client,
-    url: String,
-    authorization: String,
-}
-
-impl Client {
-    fn new(url: &str, authorization: &str) -> Self {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(10))
-            .build()
-            .unwrap();
-        Self {
-            http,
-            url: url.into(),
-            authorization: authorization.into(),
-        }
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        let request = self.http.get(format!("{}{path}", self.url));
-        Self::answer(request.header("authorization", &self.authorization)).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Answer {
-        let request = self
-            .http
-            .post(format!("{}{path}", self.url))
-            .header("authorization", &self.authorization)
-            .header("content-type", "application/json")
-            .body(body.to_string());
-        Self::answer(request).await
-    }
-
-    async fn answer(request: reqwest::RequestBuilder) -> Answer {
-        let response = request.send().await?;
-        let (status, text) = (response.status().as_u16(), response.text().await?);
-        Ok((
-            status,
-            serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        ))
-    }
-
-    /// Expects success.
-    async fn ok(&self, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.post(path, body).await.unwrap();
-        assert_eq!(status, 200, "{path}: {answer}");
-        answer
-    }
-
-    /// A new annotator, on the way to `work`.
-    async fn sign_up(url: &str) -> Self {
-        let stranger = Self::new(url, "");
-        let signed = stranger.ok("/api/annotator/sign-up", &json!({})).await;
-        let token = signed["token"].as_str().unwrap();
-        let client = Self::new(url, &format!("Bearer {token}"));
-        let consent = json!({ "consent": true, "birth_year": 1990, "expected_error": 5 });
-        assert_eq!(
-            client.ok("/api/annotator/consent", &consent).await["stage"],
-            "instructions"
-        );
-        let mut stage = client.ok("/api/annotator/ready", &json!({})).await["stage"].clone();
-        while stage == "practice" {
-            let task = client.ok("/api/annotator/practice", &json!({})).await;
-            if task["task"].is_null() {
-                stage = task["stage"].clone();
-                break;
-            }
-            let answer =
-                json!({ "number": task["number"], "output": { "age": 30, "sex": "female" } });
-            let known = client.ok("/api/annotator/practice/answer", &answer).await;
-            assert!(known["known"]["age"].is_number(), "{known}");
-        }
-        assert_eq!(stage, "work");
-        client
-    }
-}
-
-/// All of a suite's answers the same; the photos of the test campaign do not matter.
-fn answers(suite: &Value, token: &str, age: i64) -> Value {
-    let n = suite["tasks"].as_array().unwrap().len();
-    let answer = json!({ "output": { "age": age, "sex": "female" }, "seconds": 3.5 });
-    json!({ "assignment": suite["assignment"], "token": token, "answers": vec![answer; n] })
-}
-
-fn campaign(items: u32, controls: u32, overlap: u32, practice: u32) -> Dir {
-    let dir = Dir::new();
-    dir.campaign(items, controls);
-    let text = dir.read("c/campaign.toml");
-    let kept = text.lines().filter(|line| !line.starts_with("overlap"));
-    let mut text: String = kept.flat_map(|line| [line, "\n"]).collect();
-    text = text.replace("[suite]", &format!("[suite]\noverlap = {overlap}"));
-    dir.write(
-        "c/campaign.toml",
-        format!("{text}\n[serve]\npractice = {practice}\n"),
-    );
-    dir.ok(&["pool", "build", "c"]);
-    dir
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Runtime::new().unwrap()
-}
+use std::process::Command;
 
 #[test]
 fn an_annotators_life_over_http_ends_in_labels() {
@@ -433,153 +254,259 @@ fn a_requester_sees_bans_and_lifts() {
     });
 }
 
-/// What one round's annotators were told.
-#[derive(Default)]
-struct Told {
-    /// Assignments whose submission was answered with 200.
-    acknowledged: BTreeSet<String>,
-}
+#[test]
+fn a_requester_writes_to_annotators_takes_results_home_and_erases_personal_data() {
+    // So few controls that each is answered three times.
+    let dir = campaign(20, 6, 3, 0);
+    let server = Server::start(&dir, &[]);
+    runtime().block_on(async {
+        let url = &server.url;
+        let requester = Client::new(url, "ApiKey a key of tests");
+        let (_, empty) = requester.get("/api/requester/quality").await.unwrap();
+        assert_eq!(empty["questions"], json!([]));
+        let (status, none) = requester.get("/api/requester/labels.csv").await.unwrap();
+        assert_eq!(
+            (status, none["code"].as_str()),
+            (404, Some("DOES_NOT_EXIST"))
+        );
 
-/// Annotators submit while the server is killed again and again: what was acknowledged is there once, and no item has more
-/// votes than it wants.
-fn survives(dir: &Dir, more: &[&str], rounds: u32, overlap: i64) {
-    let told = Arc::new(Mutex::new(Told::default()));
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
-    let runtime = runtime();
-    for round in 0..rounds {
-        let server = Server::start(dir, more);
-        let stop = Arc::new(AtomicBool::new(false));
-        let workers: Vec<_> = (0..8)
-            .map(|_| {
-                let (url, told, stop) = (server.url.clone(), told.clone(), stop.clone());
-                runtime.spawn(async move { work(&url, &told, &stop).await })
-            })
-            .collect();
-        std::thread::sleep(Duration::from_millis(rng.random_range(60..400)));
-        // SIGKILL, in the middle of whatever it does.
-        drop(server);
-        stop.store(true, SeqCst);
-        runtime.block_on(async {
-            for worker in workers {
-                worker.await.unwrap();
+        let mut people = Vec::new();
+        for who in 0..3 {
+            let client = Client::sign_up(url).await;
+            for n in 0..6 {
+                let next = client.ok("/api/annotator/next", &json!({})).await;
+                assert_eq!(next["messages"], false);
+                client
+                    .ok(
+                        "/api/annotator/submit",
+                        &answers(&next["suite"], &n.to_string(), 20 + 9 * who + n),
+                    )
+                    .await;
             }
-        });
+            let (_, me) = client.get("/api/annotator/me").await.unwrap();
+            people.push((client, me["annotator"].as_str().unwrap().to_owned()));
+        }
+        let (client, name) = &people[0];
+        let body = json!({ "annotator": name, "text": "Thank you!" });
+        requester.ok("/api/requester/message", &body).await;
+        assert_eq!(
+            client.ok("/api/annotator/next", &json!({})).await["messages"],
+            true
+        );
+        assert_eq!(
+            people[1].0.ok("/api/annotator/next", &json!({})).await["messages"],
+            false
+        );
+        let (_, list) = client.get("/api/annotator/messages").await.unwrap();
+        assert_eq!(
+            (&list["messages"][0]["text"], &list["messages"][0]["seen"]),
+            (&json!("Thank you!"), &json!(false))
+        );
+        client
+            .ok(
+                "/api/annotator/messages/seen",
+                &json!({ "up_to": list["messages"][0]["id"] }),
+            )
+            .await;
+        assert_eq!(
+            client.ok("/api/annotator/next", &json!({})).await["messages"],
+            false
+        );
+
+        let (_, quality) = requester.get("/api/requester/quality").await.unwrap();
+        let age = &quality["questions"][0];
+        assert_eq!(
+            (age["question"].as_str(), age["measure"].as_str()),
+            (Some("age"), Some("mean error")),
+            "{quality}"
+        );
         assert!(
-            round < 3 || !told.lock().unwrap().acknowledged.is_empty(),
-            "nobody got anything done"
+            age["rows"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|r| r["method"] == "exp-mae" && r["value"].is_number())
         );
-    }
-    let mut args = vec!["votes", "collect", "c"];
-    args.extend(more.iter().copied());
-    dir.ok(&args);
-    dir.ok(&["votes", "export", "c", "--out", "votes.csv"]);
-    let mut reader = csv::Reader::from_path(dir.join("votes.csv")).unwrap();
-    let headers = reader.headers().unwrap().clone();
-    let at = |name: &str| headers.iter().position(|h| h == name).unwrap();
-    let (annotator, item, question, assignment) = (
-        at("annotator"),
-        at("item"),
-        at("question"),
-        at("assignment"),
-    );
-    let (mut seen, mut stored) = (BTreeSet::new(), BTreeSet::new());
-    let mut votes: BTreeMap<String, i64> = BTreeMap::new();
-    for record in reader.records() {
-        let record = record.unwrap();
-        let key = (
-            record[annotator].to_owned(),
-            record[item].to_owned(),
-            record[question].to_owned(),
+        assert!(age["chart"].as_str().unwrap().starts_with("<svg"));
+        let (_, controls) = requester.get("/api/requester/controls").await.unwrap();
+        let hardest = &controls["controls"][0];
+        assert!(
+            hardest["chart"].as_str().unwrap().starts_with("<svg"),
+            "{controls}"
         );
-        assert!(seen.insert(key), "doubled: {record:?}");
-        stored.insert(record[assignment].to_owned());
-        if &record[question] == "age" && record[item].starts_with("item") {
-            *votes.entry(record[item].to_owned()).or_default() += 1;
+        assert_eq!(hardest["facts"][0]["name"], "truth");
+        for (file, start) in [
+            ("labels.csv", "item,"),
+            ("export.csv", "annotator,"),
+            ("report.html", "<!doctype html>"),
+        ] {
+            let (status, text) = requester
+                .get(&format!("/api/requester/{file}"))
+                .await
+                .unwrap();
+            let text = text.as_str().unwrap_or_default();
+            assert!(
+                status == 200 && text.to_lowercase().starts_with(start),
+                "{file}: {status} {}",
+                &text[..text.len().min(300)]
+            );
         }
-    }
-    let told = told.lock().unwrap();
-    let lost: Vec<&String> = told.acknowledged.difference(&stored).collect();
-    assert!(
-        lost.is_empty(),
-        "{} of {} acknowledged suites are lost: {lost:?}",
-        lost.len(),
-        told.acknowledged.len()
-    );
-    assert!(
-        votes.values().all(|n| *n <= overlap),
-        "more votes than wanted: {votes:?}"
-    );
-    println!(
-        "{rounds} kills: {} acknowledged, {} stored, 0 lost",
-        told.acknowledged.len(),
-        stored.len()
-    );
-}
 
-/// One annotator until the server is gone.
-async fn work(url: &str, told: &Mutex<Told>, stop: &AtomicBool) {
-    let http = reqwest::Client::builder()
-        .timeout(Duration::from_secs(3))
-        .build()
-        .unwrap();
-    let mut client = Client {
-        http,
-        url: url.into(),
-        authorization: String::new(),
-    };
-    let Ok((200, signed)) = client.post("/api/annotator/sign-up", &json!({})).await else {
-        return;
-    };
-    client.authorization = format!("Bearer {}", signed["token"].as_str().unwrap());
-    let consent = json!({ "consent": true });
-    for (path, body) in [("consent", &consent), ("ready", &json!({}))] {
-        if client
-            .post(&format!("/api/annotator/{path}"), body)
+        let (_, stored) = requester
+            .get(&format!("/api/requester/annotators/{name}"))
             .await
-            .is_err()
-        {
-            return;
-        }
-    }
-    while !stop.load(SeqCst) {
-        let Ok((200, next)) = client.post("/api/annotator/next", &json!({})).await else {
-            return;
-        };
-        let suite = &next["suite"];
-        if suite.is_null() {
-            return;
-        }
-        let body = answers(suite, "t", 30);
-        if let Ok((200, _)) = client.post("/api/annotator/submit", &body).await {
-            let name = suite["assignment"].as_str().unwrap().to_owned();
-            told.lock().unwrap().acknowledged.insert(name);
-        }
-    }
-}
-
-#[test]
-fn no_acknowledged_vote_is_lost_by_sigkill_on_sqlite() {
-    let dir = campaign(400, 12, 40, 0);
-    survives(&dir, &[], 30, 40);
-}
-
-#[test]
-fn no_acknowledged_vote_is_lost_by_sigkill_on_postgresql() {
-    let Some(server) = std::env::var("VECHE_TEST_POSTGRES").ok() else {
-        crate::support::skipped("VECHE_TEST_POSTGRES does not name a server");
-        return;
-    };
-    let dir = campaign(400, 12, 40, 0);
-    let name = format!("veche_kill_{}", std::process::id());
-    let (base, _) = server.rsplit_once('/').unwrap();
-    let sql = |text: String| {
-        let status = Command::new("psql")
-            .args([&server, "-q", "-c", &text])
-            .status()
             .unwrap();
-        assert!(status.success(), "{text}");
-    };
-    sql(format!("CREATE DATABASE {name}"));
-    survives(&dir, &["--database", &format!("{base}/{name}")], 10, 40);
-    sql(format!("DROP DATABASE {name} WITH (FORCE)"));
+        assert_eq!(stored["profile"]["birth_year"], 1990, "{stored}");
+        requester
+            .ok("/api/requester/erase", &json!({ "annotator": name }))
+            .await;
+        assert_eq!(client.get("/api/annotator/me").await.unwrap().0, 401);
+        let (_, stored) = requester
+            .get(&format!("/api/requester/annotators/{name}"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (&stored["profile"], &stored["messages"]),
+            (&Value::Null, &json!([]))
+        );
+        assert_eq!(
+            stored["answers"].as_array().unwrap().len(),
+            24,
+            "votes stay"
+        );
+
+        let (_, log) = requester.get("/api/requester/log").await.unwrap();
+        let what: Vec<&str> = log["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["what"].as_str().unwrap())
+            .collect();
+        for kind in [
+            "erased",
+            "erasure by the requester",
+            "personal data shown",
+            "export",
+            "message sent",
+            "consented",
+            "signed up",
+        ] {
+            assert!(what.contains(&kind), "{kind} is not in {what:?}");
+        }
+        assert!(
+            !log.to_string().contains("Thank you") && !log.to_string().contains("1990"),
+            "{log}"
+        );
+        // What PostgreSQL could not store is refused on both.
+        let (status, refused) = requester
+            .post(
+                "/api/requester/message",
+                &json!({ "annotator": name, "text": "a\0b" }),
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            (status, refused["code"].as_str()),
+            (400, Some("VALIDATION_ERROR"))
+        );
+    });
+}
+
+#[test]
+fn the_dashboard_is_told_of_changes_as_they_happen() {
+    let dir = campaign(20, 12, 3, 0);
+    let server = Server::start(&dir, &[]);
+    runtime().block_on(async {
+        let client = Client::sign_up(&server.url).await;
+        let live = client
+            .http
+            .get(format!("{}/api/requester/live", server.url));
+        let mut live = live
+            .header("authorization", "ApiKey a key of tests")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(live.headers()["content-type"], "text/event-stream");
+        let mut heard = String::new();
+        let mut submitted = false;
+        while !heard.contains("\"votes\":3,") {
+            heard += &String::from_utf8_lossy(&live.chunk().await.unwrap().unwrap());
+            if heard.contains("event: overview") && !submitted {
+                let next = client.ok("/api/annotator/next", &json!({})).await;
+                client
+                    .ok("/api/annotator/submit", &answers(&next["suite"], "1", 33))
+                    .await;
+                submitted = true;
+            }
+        }
+    });
+}
+
+#[test]
+fn settings_come_from_flags_then_the_environment_then_the_file() {
+    let dir = campaign(8, 12, 2, 0);
+    let text = dir.read("c/campaign.toml");
+    let end = "listen = \"127.0.0.1:0\"\nopen_signup = true\ndatabase = \"sqlite://elsewhere.db?mode=rwc\"\n";
+    dir.write("c/campaign.toml", format!("{text}{end}"));
+    let server = Server::run(&dir, &[]);
+    runtime().block_on(async { Client::sign_up(&server.url).await });
+    assert!(dir.join("elsewhere.db").is_file() && !dir.join("c/served.db").exists());
+    drop(server);
+    // The environment comes before the file: nothing can listen there.
+    let mut command = dir.command(&["serve", "c"]);
+    let said = crate::support::ran(command.env("VECHE_LISTEN", "192.0.2.1:1").output().unwrap());
+    assert!(
+        said.code == 1 && said.err.contains("192.0.2.1:1"),
+        "{}",
+        said.err
+    );
+    dir.write(
+        "c/campaign.toml",
+        format!("{text}tls_cert = \"cert.pem\"\n"),
+    );
+    dir.fails(&["serve", "c"], &["serve.tls_key", "belong together"]);
+}
+
+#[test]
+fn with_a_certificate_the_server_speaks_https_and_says_so() {
+    let dir = campaign(8, 12, 2, 0);
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args(["-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(dir.path())
+        .output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        return skipped("there is no openssl to make a certificate with");
+    }
+    let server = Server::start(&dir, &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    runtime().block_on(async {
+        let http = reqwest::Client::builder()
+            .danger_accept_invalid_certs(true)
+            .build()
+            .unwrap();
+        let answer = http
+            .post(format!("{}/api/annotator/sign-up", server.url))
+            .header("content-type", "application/json");
+        let answer = answer.body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(
+            answer.headers()["set-cookie"]
+                .to_str()
+                .unwrap()
+                .contains("; Secure")
+        );
+        assert!(answer.headers().contains_key("strict-transport-security"));
+    });
+    server.end();
 }

@@ -4,27 +4,37 @@
 //! apart. See `docs/audits.md`.
 
 mod agreement;
+mod choice_doubt;
 mod cluster;
+mod collusion;
 mod doubt;
 mod drift;
 mod evenness;
 mod habits;
+mod hits;
 mod icc;
 mod mixed;
 mod relation;
 mod sights;
 mod simplex;
+mod tail;
+mod twoway;
 
 pub use agreement::{Agreement, agree_on_labels, agree_on_numbers};
-pub use cluster::clustered_mean;
+pub use choice_doubt::{ChoiceDoubt, ChoiceDoubtSettings, ChoiceView, choice_doubts};
+pub use cluster::{clustered_difference, clustered_mean};
+pub use collusion::{Collusion, CollusionSettings, Given, Pair, collusion};
 pub use doubt::{ControlView, Doubt, DoubtSettings, Suspicion, discrimination, doubts};
 pub use drift::{Drift, DriftPoint, DriftSettings, Slope, Step, drift};
 pub use evenness::{Evenness, connected_parts, evenness, gini, uniformity};
 pub use habits::{Habits, habits};
+pub use hits::{Hits, Judged, exact_hits};
 pub use icc::{Icc, two_way_icc};
 pub use mixed::{Mixed, mixed_slope};
 pub use relation::{Relation, RelationSettings, Relationship, relation};
 pub use sights::{Sight, SightPair, second_sights};
+pub use tail::at_least;
+pub use twoway::{Cell, WithinSlope, within_slope};
 
 use crate::error::check_setting;
 use crate::scoring::number::check_level;

@@ -350,6 +350,32 @@ mod tests {
     }
 
     #[test]
+    fn correlation_and_slope_are_those_of_scipy() {
+        // tests/reference/more_audits.py: scipy.stats.spearmanr and linregress, ages with ties.
+        let text = include_str!("../../tests/reference/more_audits.json");
+        let all: serde_json::Value = serde_json::from_str(text).unwrap();
+        let cases = all["spearman"].as_array().unwrap();
+        for case in cases {
+            let column = |name: &str| -> Vec<f64> {
+                let values = case[name].as_array().unwrap().iter();
+                values.map(|v| v.as_f64().unwrap()).collect()
+            };
+            let found = relation(&column("x"), &column("y"), &quick())
+                .unwrap()
+                .unwrap();
+            assert!(
+                (found.rho - case["rho"].as_f64().unwrap()).abs() < 1e-12,
+                "{found:?}"
+            );
+            assert!(
+                (found.slope - case["slope"].as_f64().unwrap()).abs() < 1e-12,
+                "{found:?}"
+            );
+        }
+        assert_eq!(cases.len(), 2);
+    }
+
+    #[test]
     fn order_does_not_matter_and_too_little_is_none() {
         let (mut x, mut y) = crowd(50, 9, |_| 0.0);
         let one = relation(&x, &y, &quick()).unwrap();

@@ -8,7 +8,7 @@ use crate::{
     curves::{Cell, Picture, Sheet},
     report::{
         Kind,
-        chart::{Axis, Bins, Chart, Histogram, Mark, MarkKind},
+        chart::{Axis, Bins, Chart, Cloud, CloudPoint, Histogram, Mark, MarkKind},
         format::{count, decimals, interval, number, percent, plural, with_unit},
     },
     study::Study,
@@ -72,6 +72,8 @@ pub fn annotators(
         .collect();
     let mut errors: Vec<(f64, u32)> = Vec::new();
     let mut round_shares = Vec::new();
+    // Error against how much one answer is repeated: who does not look stands apart in both.
+    let mut points: Vec<CloudPoint> = Vec::new();
     for score in scores(study, question, verdicts)? {
         let who = places[score.annotator.as_str()];
         let found = habits(&answers[who], round).filter(|_| numbers);
@@ -83,6 +85,12 @@ pub fn annotators(
                 .map(|e| (e, score.n)),
         );
         round_shares.extend(found.map(|h| h.round_share));
+        points.extend(found.zip(score.mae).map(|(habits, mae)| CloudPoint {
+            x: habits.commonest_share,
+            y: mae,
+            name: score.annotator.clone(),
+            strong: false,
+        }));
         sheet.row(vec![
             Cell::Text(score.annotator),
             (score.n as usize).into(),
@@ -181,6 +189,27 @@ pub fn annotators(
     let marks = marks
         .into_iter()
         .filter_map(|(name, at, kind)| Some(Mark::new(name, at?, kind)));
+    for point in &mut points {
+        point.strong = middle.is_some_and(|m| point.y > 2.0 * m);
+    }
+    let habit = Cloud {
+        title: "Error and the answer each annotator gives most".into(),
+        x: Axis::share("share of the annotator's most frequent answer"),
+        y: Axis::new(what, unit.clone()),
+        points_name: "annotator".into(),
+        strong_name: if points.iter().any(|p| p.strong) {
+            "errs more than twice the median".into()
+        } else {
+            String::new()
+        },
+        curve_name: String::new(),
+        curve: Vec::new(),
+        band_name: String::new(),
+        thin_name: String::new(),
+        diagonal: String::new(),
+        from_zero: true,
+        points,
+    };
     let axis = if numbers {
         Axis::new(what, unit)
     } else {
@@ -193,15 +222,22 @@ pub fn annotators(
         bins(&all),
         marks.collect(),
     );
+    let mut pictures = vec![Picture {
+        file: "annotators.svg".into(),
+        chart: Chart::Histogram(chart),
+    }];
+    if numbers {
+        pictures.push(Picture {
+            file: "annotators-habits.svg".into(),
+            chart: Chart::Cloud(habit),
+        });
+    }
     Ok(Audited {
         facts: json!({"annotators": all.len(), "mean": mean, "median": middle, "best": best, "above_twice_median": far,
             "agreement": agreement}),
         words,
         sheets: vec![sheet],
-        pictures: vec![Picture {
-            file: "annotators.svg".into(),
-            chart: Chart::Histogram(chart),
-        }],
+        pictures,
     })
 }
 

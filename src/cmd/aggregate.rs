@@ -3,6 +3,7 @@
 use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs};
 use crate::{
     Result, bulk,
+    cluster::{self, ClusterArgs},
     files::{votes::ONLY_QUESTION, write_atomically},
     labels::{Counting, Labels, Method, labels, left_out_by_policy},
     pool::disk::write_parquet,
@@ -18,7 +19,8 @@ use veche_pools::{Scale, banning::Policy};
 /// Turn votes into labels: an estimate per item with its standard error, interval and number of votes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  veche aggregate faces --out labels.csv\n  \
-    veche aggregate votes.csv --truth truth.csv --method exp-mae --temperature 2 --out labels.parquet")]
+    veche aggregate votes.csv --truth truth.csv --method exp-mae --temperature 2 --out labels.parquet\n  \
+    veche aggregate votes.parquet --method exp-mae --truth truth.parquet --print-sql=duckdb --out labels.parquet")]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -28,6 +30,8 @@ pub struct Args {
     policy: PolicyArgs,
     #[command(flatten)]
     settings: MethodArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Method; the campaign's by default, else exp-mae (numbers) or control-accuracy (labels)
     #[arg(long, value_name = "NAME")]
     method: Option<String>,
@@ -53,6 +57,7 @@ impl Args {
             rules: RuleArgs::default(),
             policy: PolicyArgs::default(),
             settings: MethodArgs::default(),
+            cluster: ClusterArgs::default(),
             method: None,
             out,
             with_controls: false,
@@ -71,6 +76,9 @@ enum Cells {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(dialect) = args.cluster.print_sql {
+        return args.print_sql(dialect);
+    }
     if let Some(request) = args.bulk()?
         && let Some(summary) = bulk::label(&request)?
     {
@@ -101,6 +109,21 @@ impl Args {
             most_votes: self.memory.saturating_mul(1 << 20) / 16,
             out: self.out.clone(),
         }))
+    }
+
+    /// Prints queries that give the labels where the votes are.
+    fn print_sql(&self, dialect: cluster::Dialect) -> Result<()> {
+        self.rules.refuse_on_cluster()?;
+        let out = self.out.display().to_string();
+        let request = cluster::Request {
+            method: self.method.clone(),
+            settings: self.settings.over(NumberSettings::default())?,
+            work: self.cluster.work_beside(&out),
+            out,
+            ..self.input.on_cluster()?
+        };
+        super::print(&cluster::print(&request, dialect)?);
+        Ok(())
     }
 
     fn tell(&self, summary: &bulk::Summary) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod data;
+mod serve;
 mod watch;
 
 use crate::{Problem, Result, config::Project, pool::build, problem};
@@ -19,6 +20,7 @@ pub enum Command {
     Pool(Pool),
     Aggregate(aggregate::Args),
     Benchmark(Benchmark),
+    Serve(serve::Args),
     #[command(hide = true)]
     PoolOnce(PoolOnce),
 }
@@ -94,6 +96,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Pool(args) => pool(args),
         Command::Aggregate(args) => aggregate::run(args),
         Command::Benchmark(args) => benchmark(args),
+        Command::Serve(args) => serve::run(args),
     }
 }
 

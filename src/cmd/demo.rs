@@ -9,6 +9,8 @@ use crate::{
     pictures::{RenderSpec, faces::draw_face, render},
     pool::build,
     problem,
+    serve::{Options, rehearse},
+    store::database_url,
     study::Study,
 };
 use rand::RngExt;
@@ -29,7 +31,7 @@ use veche_pools::{PixelBox, banning::Verdict, random};
 /// annotators are simulated. With --items and --controls the pictures are yours; the annotators are still simulated.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  veche demo\n  veche demo --out /tmp/demo --seed 7\n  \
+    after_help = "Examples:\n  veche demo\n  veche demo --serve\n  veche demo --out /tmp/demo --seed 7\n  \
     veche demo --items photos --controls known.csv --control-path '{face_id}_03.jpg'"
 )]
 pub struct Args {
@@ -57,6 +59,12 @@ pub struct Args {
     /// Leave bad rows and pictures out and count them
     #[arg(long)]
     pub skip_bad_rows: bool,
+    /// Open the campaign: a page to annotate on and a dashboard, with simulated annotators already at work
+    #[arg(long)]
+    pub serve: bool,
+    /// With --serve: address to listen on
+    #[arg(long, requires = "serve", default_value_t = super::serve::LISTEN)]
+    pub listen: std::net::SocketAddr,
 }
 
 /// The file that says "this folder is a demo", so that nothing else is ever removed.
@@ -106,6 +114,10 @@ pub fn run(args: &Args) -> Result<()> {
         super::warn(&warning);
     }
     super::note(super::pool::describe(&summary).trim_end());
+
+    if args.serve {
+        return open(args, &project);
+    }
 
     step("votes", "of simulated annotators, some of whom do not look");
     let spec = simulate::crowd(&project, args.annotators)?.with_bots(args.bots);
@@ -171,6 +183,70 @@ pub fn run(args: &Args) -> Result<()> {
     let shown = report.canonicalize().unwrap_or(report);
     super::print(&format!("{}\n", shown.display()));
     Ok(())
+}
+
+/// Share of the wanted votes that simulated annotators have given when the campaign opens.
+const REHEARSED: f64 = 0.4;
+
+/// Serves the campaign to the browser in front of the user.
+fn open(args: &Args, project: &Project) -> Result<()> {
+    step(
+        "votes",
+        "of simulated annotators, on the server's own database",
+    );
+    let database = database_url(None, &project.dir.join("served.db"));
+    let rehearsal = rehearse(project, &database, args.annotators, REHEARSED);
+    let done = super::serve::runtime()?.block_on(rehearsal)?;
+    super::note(&format!(
+        "{} SIMULATED annotators answered {} suites",
+        done.annotators, done.suites
+    ));
+    step("server", "");
+    super::serve::log_to_stderr(false);
+    let password = match super::serve::secret(super::serve::PASSWORD) {
+        Some(password) => password,
+        None => format!("{:x}", init::fresh_seed()?),
+    };
+    let options = Options {
+        project: project.clone(),
+        listen: args.listen,
+        database,
+        open_signup: true,
+        api_key: None,
+        password: Some(password.clone()),
+        tls: None,
+        private_pictures: false,
+        behind_proxy: false,
+        simulated: true,
+    };
+    super::serve::start(options, |url| {
+        super::print(&format!(
+            "annotate:   {url}/\ndashboard:  {url}/requester\npassword:   {password}\n"
+        ));
+        super::note("Ctrl-C ends it");
+        show_in_browser(url);
+    })
+}
+
+/// Opens the user's browser where there is a screen to open it on. The addresses are printed anyway.
+fn show_in_browser(url: &str) {
+    use std::{io::IsTerminal, process::Stdio};
+    let screen = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    if std::io::stdout().is_terminal() && (screen || cfg!(target_os = "macos")) {
+        let quiet = std::process::Command::new(program)
+            .arg(url)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        drop(quiet);
+    }
 }
 
 fn path_text(path: &Path) -> Result<&str> {

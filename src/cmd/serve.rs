@@ -24,14 +24,14 @@ use std::{
 pub struct Args {
     /// Folder of the campaign
     pub dir: PathBuf,
-    /// Address to listen on
-    #[arg(long, default_value_t = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8400), env = "VECHE_LISTEN")]
-    pub listen: SocketAddr,
+    /// Address to listen on; 127.0.0.1:8400 where neither this nor campaign.toml says another
+    #[arg(long, env = "VECHE_LISTEN")]
+    pub listen: Option<SocketAddr>,
     /// Database instead of the campaign's own SQLite file: postgres://user:password@host/name
     #[arg(long, env = "VECHE_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
     /// Let annotators in without an invitation
-    #[arg(long)]
+    #[arg(long, env = "VECHE_OPEN_SIGNUP")]
     pub open_signup: bool,
     /// Serve no campaign of one's own: pools are made through the Toloka-compatible API; DIR is made if it is missing
     #[arg(long)]
@@ -40,52 +40,80 @@ pub struct Args {
     #[arg(long)]
     pub private_pictures: bool,
     /// Certificate chain, PEM; with --tls-key the server speaks HTTPS
-    #[arg(long, requires = "tls_key")]
+    #[arg(long, env = "VECHE_TLS_CERT", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// Private key of the certificate, PEM
-    #[arg(long, requires = "tls_cert")]
+    #[arg(long, env = "VECHE_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Clients are those named last in X-Forwarded-For; only where a proxy in front sets it
+    #[arg(long, env = "VECHE_BEHIND_PROXY")]
+    pub behind_proxy: bool,
     /// Log as JSON, one object per line
-    #[arg(long)]
+    #[arg(long, env = "VECHE_LOG_JSON")]
     pub log_json: bool,
 }
+
+/// Where to listen unless told otherwise.
+pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8400);
 
 /// Key of the requester's programs; in the environment, so that it stands in no list of processes.
 const API_KEY: &str = "VECHE_API_KEY";
 
 /// The requester's password for the dashboard, in the environment for the same reason.
-const PASSWORD: &str = "VECHE_PASSWORD";
+pub(crate) const PASSWORD: &str = "VECHE_PASSWORD";
 
-/// Runs the command.
+/// Runs the command. Flags and the environment override `[serve]` of campaign.toml, which overrides the defaults.
 pub fn run(args: &Args) -> Result<()> {
     let project = if args.empty {
         empty(&args.dir)?
     } else {
         Project::open(&args.dir)?
     };
-    log_to_stderr(args.log_json);
+    let file = &project.campaign.serve;
+    let at = |path: &PathBuf| project.dir.join(path);
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone());
     let options = Options {
-        database: database_url(args.database.as_deref(), &project.dir.join("served.db")),
-        project,
-        listen: args.listen,
-        open_signup: args.open_signup,
+        listen: args.listen.or(file.listen).unwrap_or(LISTEN),
+        database: database_url(
+            args.database.as_deref().or(file.database.as_deref()),
+            &project.dir.join("served.db"),
+        ),
+        open_signup: args.open_signup || file.open_signup,
+        api_key: secret(API_KEY),
+        password: secret(PASSWORD),
+        tls: tls.or_else(|| {
+            file.tls_cert
+                .as_ref()
+                .map(at)
+                .zip(file.tls_key.as_ref().map(at))
+        }),
+        behind_proxy: args.behind_proxy || file.behind_proxy,
         private_pictures: args.private_pictures,
-        api_key: std::env::var(API_KEY).ok().filter(|key| !key.is_empty()),
-        password: std::env::var(PASSWORD)
-            .ok()
-            .filter(|password| !password.is_empty()),
-        tls: args.tls_cert.clone().zip(args.tls_key.clone()),
+        simulated: false,
+        project: project.clone(),
     };
+    log_to_stderr(args.log_json);
+    start(options, |_| {})
+}
+
+/// What an environment variable says, if anything.
+pub(crate) fn secret(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// Serves until Ctrl-C or SIGTERM. `ready` gets the address, as a browser wants it, once requests are answered.
+pub(crate) fn start(options: Options, ready: impl FnOnce(&str)) -> Result<()> {
     let scheme = if options.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    runtime()?.block_on(serve(
-        options,
-        |address| super::note(&format!("listening on {scheme}://{address}")),
-        stopped()?,
-    ))
+    let tell = |address| {
+        let url = format!("{scheme}://{address}");
+        super::note(&format!("listening on {url}"));
+        ready(&url);
+    };
+    runtime()?.block_on(serve(options, tell, stopped()?))
 }
 
 /// A folder for a server without a campaign.
@@ -122,11 +150,16 @@ fn stopped() -> Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-fn log_to_stderr(json: bool) {
+pub(crate) fn log_to_stderr(json: bool) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter =
         EnvFilter::try_from_env("VECHE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,veche=info"));
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people at a terminal.
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     // A second subscriber in one process is refused; the first then serves.
     let _ = if json {
         log.json().try_init()

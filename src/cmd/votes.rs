@@ -61,9 +61,24 @@ pub struct Collect {
     /// Database of the server, where it is not the campaign's own SQLite file
     #[arg(long, env = "VECHE_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
+    /// What annotators said of themselves, for audits (annotators.csv): age in bands of five years with the error they expect, year of birth
+    /// instead of the band, or nothing
+    #[arg(long, value_enum, default_value_t = Ages::Band)]
+    pub ages: Ages,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// How much of what annotators said of themselves is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Ages {
+    /// Age in bands of five years
+    Band,
+    /// Year of birth
+    Year,
+    /// Nothing
+    None,
 }
 
 /// Write a campaign's votes: CSV, TSV or Parquet by the file's ending
@@ -120,18 +135,31 @@ pub fn run(command: &Command) -> Result<()> {
 fn collect(args: &Collect) -> Result<()> {
     let project = Project::open(&args.dir)?;
     let file = project.dir.join("served.db");
-    if args.database.is_none() && !file.is_file() {
+    let named = args
+        .database
+        .as_deref()
+        .or(project.campaign.serve.database.as_deref());
+    if named.is_none() && !file.is_file() {
         return problem("no server has run on this campaign")
             .file(&file)
             .hint("start one with `veche serve`, or name its --database")
             .fail();
     }
-    let url = crate::store::database_url(args.database.as_deref(), &file);
-    let collected = super::serve::runtime()?.block_on(async {
+    let url = crate::store::database_url(named, &file);
+    let detail = match args.ages {
+        Ages::Band => Some(crate::serve::Detail::Band),
+        Ages::Year => Some(crate::serve::Detail::Year),
+        Ages::None => None,
+    };
+    let (collected, people) = super::serve::runtime()?.block_on(async {
         let store = crate::store::Store::open(&url).await?;
         let collected = crate::serve::collect(&project, &store).await;
+        let people = match detail {
+            Some(detail) => crate::serve::collect_people(&project, &store, detail).await,
+            None => Ok(0),
+        };
         store.close().await;
-        collected
+        Ok::<_, Box<crate::Problem>>((collected?, people?))
     })?;
     let Some(collected) = collected else {
         return problem("no votes have been submitted yet")
@@ -145,6 +173,12 @@ fn collect(args: &Collect) -> Result<()> {
         "{} votes of {} annotators in {} suites\n",
         collected.votes, collected.annotators, collected.suites
     ));
+    if people > 0 {
+        super::note(&format!(
+            "{people} annotators said something of themselves: {}",
+            project.dir.join(crate::audit::PEOPLE).display()
+        ));
+    }
     Ok(())
 }
 

@@ -148,6 +148,8 @@ pub enum Duplicates {
     First,
     /// The last of them counts.
     Last,
+    /// All of them stay: for looking at second answers themselves.
+    Keep,
 }
 
 impl VoteTable {
@@ -367,6 +369,9 @@ impl VoteTable {
     /// Finds votes of one annotator on the same question of the same item. Returns how many were left out; with
     /// [`Duplicates::Error`] the first such vote is an error that names its row and that of the vote it repeats.
     pub fn settle_duplicates(&mut self, duplicates: Duplicates) -> Result<u64> {
+        if duplicates == Duplicates::Keep {
+            return Ok(0);
+        }
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
         let key = |&i: &u32| {
             let i = i as usize;

@@ -2,7 +2,7 @@
 
 use super::blocks::{Block, Easel, Fact, PictureCard};
 use super::chart::{Axis, Bins, Histogram, Mark, MarkKind, mini_interval};
-use super::data::{Examples, HardControl, Hardest, Value};
+use super::data::{Examples, HardControl, Hardest, Kind, Value};
 use super::format::{count, interval, label_decimals, level, number, percent, signed, with_unit};
 use super::question::{Words, choice_bars};
 
@@ -87,6 +87,34 @@ pub(crate) fn hardest_block(data: &Hardest, w: &Words<'_>, id: String, easel: &m
         made: Some(data.made.clone()),
         ..Block::default()
     }
+}
+
+/// What a page shows beside a hard control: names and values, and the answers drawn.
+#[derive(Debug, Clone)]
+pub struct HardCard {
+    /// What is known about it: `("truth", "31 years")`.
+    pub facts: Vec<(String, String)>,
+    /// An SVG element for a page that carries [`CHART_CSS`](super::chart::CHART_CSS); its id is `cN`.
+    pub chart: String,
+}
+
+/// The cards of the hardest controls, for pages other than the report.
+pub fn hard_cards(controls: &[HardControl], kind: &Kind, simulated: bool) -> Vec<HardCard> {
+    let (choice, unit) = match kind {
+        Kind::Number { unit } => (false, unit.as_str()),
+        Kind::Choice => (true, ""),
+    };
+    let (w, mut easel) = (Words { choice, unit }, Easel::new(simulated));
+    controls
+        .iter()
+        .map(|control| {
+            let card = hard_card(control, &w, &mut easel);
+            HardCard {
+                facts: card.facts.into_iter().map(|f| (f.name, f.value)).collect(),
+                chart: card.chart.map(|svg| svg.to_string()).unwrap_or_default(),
+            }
+        })
+        .collect()
 }
 
 fn hard_card(control: &HardControl, w: &Words<'_>, easel: &mut Easel) -> PictureCard {

@@ -13,5 +13,6 @@ mod question;
 #[cfg(test)]
 mod sample;
 
+pub use cards::{HardCard, hard_cards};
 pub use data::*;
-pub use page::{annotators_svg, bakeoff_svg, page};
+pub use page::{annotators_svg, bakeoff_inline, bakeoff_svg, page};

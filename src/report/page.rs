@@ -158,6 +158,23 @@ pub fn bakeoff_svg(data: &BakeOff, kind: &Kind, title: &str, simulated: bool) ->
     svg.standalone()
 }
 
+/// The same for an HTML page that carries [`CHART_CSS`](super::chart::CHART_CSS); `id` must be unique on it.
+pub fn bakeoff_inline(
+    data: &BakeOff,
+    kind: &Kind,
+    title: &str,
+    simulated: bool,
+    id: &str,
+) -> String {
+    let svg = forest(data, kind, title).draw(WIDE);
+    let svg = if simulated {
+        svg.stamped(SIMULATED)
+    } else {
+        svg
+    };
+    svg.inline(id, "wide")
+}
+
 /// The histogram of the annotators' errors as an SVG file.
 pub fn annotators_svg(data: &Annotators, kind: &Kind, simulated: bool) -> String {
     let svg = annotators_histogram(data, kind).draw(WIDE);

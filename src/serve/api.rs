@@ -1,6 +1,7 @@
 //! An annotator's life over HTTP and JSON: docs/annotator-api.md.
 
 use super::{
+    board::moment,
     failure::Failure,
     state::{App, now_ms},
     tokens::{random_name, token_hash},
@@ -15,8 +16,9 @@ use crate::{
 };
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -50,6 +52,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/next", post(next))
         .route("/submit", post(submit))
         .route("/skip", post(skip))
+        .route("/messages", get(messages))
+        .route("/messages/seen", post(seen))
         .route("/data", get(data))
         .route("/erase", post(erase))
         .method_not_allowed_fallback(super::failure::wrong_method)
@@ -62,11 +66,42 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        match Json::<T>::from_request(request, app).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Failure::Body(rejection.status(), rejection.body_text())),
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let is_json = kind.is_some_and(|kind| {
+            kind.as_bytes()
+                .to_ascii_lowercase()
+                .starts_with(b"application/json")
+        });
+        if !is_json {
+            let reason = "the body must be application/json".to_owned();
+            return Err(Failure::Body(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        }
+        let bytes = match Bytes::from_request(request, app).await {
+            Ok(bytes) => bytes,
+            Err(rejection) => return Err(Failure::Body(rejection.status(), rejection.body_text())),
+        };
+        // PostgreSQL cannot store the character U+0000, and nobody types it.
+        if holds_nul(&bytes) {
+            let reason = "the body holds the character U+0000".to_owned();
+            return Err(Failure::Body(StatusCode::BAD_REQUEST, reason));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Self(value)),
+            Err(error) => Err(Failure::Body(StatusCode::BAD_REQUEST, error.to_string())),
         }
     }
+}
+
+/// Whether a JSON text holds U+0000; as a byte of its own it is no JSON.
+fn holds_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|b| *b == b'\\') {
+        if rest[at..].starts_with(b"\\u0000") {
+            return true;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
 }
 
 /// The annotator who asks.
@@ -220,6 +255,7 @@ async fn me(State(app): State<Arc<App>>, Annotator(id): Annotator) -> Result<Jso
     let active = app.store.is_active(id).await?;
     Ok(Json(json!({
         "annotator": row.name, "stage": row.stage, "answered": row.answered, "suites": row.suites, "active": active,
+        "messages": app.has_message(id).await?,
     })))
 }
 
@@ -418,8 +454,9 @@ async fn next(
         Value::String(text) => text.parse().ok(),
         other => other.as_i64(),
     };
+    let messages = app.has_message(annotator).await?;
     let none = |reason: &str| {
-        let mut answer = json!({ "suite": null, "reason": reason });
+        let mut answer = json!({ "suite": null, "reason": reason, "messages": messages });
         if reason == "wait" {
             answer["retry_seconds"] = Value::from(RETRY);
         }
@@ -428,7 +465,9 @@ async fn next(
     match toloka::next_of_any(&app, annotator, only).await? {
         Ok(suite) => {
             app.metrics.gave_suite();
-            Ok(Json(suite_json(&app, &suite, now_ms())))
+            let mut answer = suite_json(&app, &suite, now_ms());
+            answer["messages"] = Value::from(messages);
+            Ok(Json(answer))
         }
         Err(NoSuite::Wait) => none("wait"),
         Err(NoSuite::Done) => none("done"),
@@ -506,25 +545,72 @@ async fn data(
     State(app): State<Arc<App>>,
     Annotator(annotator): Annotator,
 ) -> Result<Json<Value>, Failure> {
-    let row = app.annotator(annotator).await?;
-    let profile = app.store.profile(annotator).await?;
-    let answers = app.store.own_answers(annotator).await?;
-    Ok(Json(json!({
-        "annotator": row.name, "created": row.created, "stage": row.stage, "profile": profile, "answers": answers,
-    })))
+    Ok(Json(app.stored_about(annotator).await?))
+}
+
+impl App {
+    /// Everything stored about an annotator.
+    pub(super) async fn stored_about(&self, annotator: i64) -> Result<Value, Failure> {
+        let row = self.annotator(annotator).await?;
+        let profile = self.store.profile(annotator).await?;
+        let messages = self.store.messages(annotator).await?;
+        let answers = self.store.own_answers(annotator).await?;
+        Ok(json!({
+            "annotator": row.name, "created": row.created, "stage": row.stage, "profile": profile, "messages": messages,
+            "answers": answers,
+        }))
+    }
+
+    /// Deletes what an annotator said of themselves, and signs them out everywhere.
+    pub(super) async fn erase(&self, annotator: i64) -> Result<(), Failure> {
+        let now = now_ms();
+        self.store
+            .carry_out(Command::Erase { annotator, now })
+            .await?;
+        self.forget(annotator);
+        Ok(())
+    }
+}
+
+async fn messages(
+    State(app): State<Arc<App>>,
+    Annotator(annotator): Annotator,
+) -> Result<Json<Value>, Failure> {
+    let messages = app.store.messages(annotator).await?;
+    let list: Vec<Value> = messages
+        .iter()
+        .map(
+            |m| json!({ "id": m.id, "at": moment(m.at), "text": m.text, "seen": m.seen.is_some() }),
+        )
+        .collect();
+    Ok(Json(json!({ "messages": list })))
+}
+
+#[derive(Debug, Deserialize)]
+struct Seen {
+    up_to: i64,
+}
+
+async fn seen(
+    State(app): State<Arc<App>>,
+    Annotator(annotator): Annotator,
+    Body(body): Body<Seen>,
+) -> Result<Json<Value>, Failure> {
+    let command = Command::SeenMessages {
+        annotator,
+        up_to: body.up_to,
+        now: now_ms(),
+    };
+    app.store.carry_out(command).await?;
+    app.messages_changed().await;
+    Ok(Json(json!({})))
 }
 
 async fn erase(
     State(app): State<Arc<App>>,
     Annotator(annotator): Annotator,
 ) -> Result<Response, Failure> {
-    app.store
-        .carry_out(Command::Erase {
-            annotator,
-            now: now_ms(),
-        })
-        .await?;
-    app.forget(annotator);
+    app.erase(annotator).await?;
     let mut response = Json(json!({})).into_response();
     let gone = HeaderValue::from_static("veche=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
     response.headers_mut().insert(header::SET_COOKIE, gone);
@@ -534,6 +620,12 @@ async fn erase(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nul_character_is_found_where_it_is_one() {
+        assert!(holds_nul(br#"{"a": "x\u0000"}"#) && holds_nul(br#"{"a": "\\\u0000"}"#));
+        assert!(!holds_nul(br#"{"a": "\\u0000", "b": "\u0001"}"#) && !holds_nul(b"\\"));
+    }
 
     #[test]
     fn a_cookie_is_found_among_others_and_not_inside_them() {

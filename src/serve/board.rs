@@ -4,7 +4,10 @@ use super::{
     failure::Failure,
     state::{App, now_ms},
 };
-use crate::store::{ControlAnswer, truth_of};
+use crate::{
+    report::{self, ChoiceCount, HardControl, Kind, chart::Bins, hard_cards},
+    store::{ControlAnswer, truth_of},
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -13,7 +16,7 @@ use std::{
 };
 use veche_analysis::interval::t_quantile;
 use veche_pools::{
-    Answer, Scale,
+    Answer, Question, Scale,
     controls::{Judgement, judge},
 };
 
@@ -35,6 +38,9 @@ pub(super) struct Board {
     seconds: BTreeMap<i64, Vec<f64>>,
     by_control: BTreeMap<i64, (Answer, Vec<(Answer, f64)>)>,
     answered: usize,
+    overview: Value,
+    /// How long this board is good for.
+    fresh: Duration,
 }
 
 /// A moment as ISO 8601.
@@ -52,10 +58,11 @@ impl Board {
     pub(super) async fn read(app: &App) -> Result<Arc<Self>, Failure> {
         let mut kept = app.board.lock().await;
         if let Some((since, board)) = &*kept
-            && since.elapsed() < FRESH
+            && since.elapsed() < board.fresh
         {
             return Ok(board.clone());
         }
+        let start = Instant::now();
         let questions = &app.project.questions;
         let question = questions
             .iter()
@@ -83,6 +90,9 @@ impl Board {
         for answer in app.store.control_answers(app.pool.id).await? {
             board.add(app, &truths, &answer);
         }
+        board.overview = board.look(app).await?;
+        // Large pools take a while to count: no more than a twentieth of the time.
+        board.fresh = FRESH.max(20 * start.elapsed());
         let board = Arc::new(board);
         *kept = Some((Instant::now(), board.clone()));
         Ok(board)
@@ -123,7 +133,11 @@ impl Board {
     }
 
     /// Body of `overview`.
-    pub(super) async fn overview(&self, app: &App) -> Result<Value, Failure> {
+    pub(super) fn overview(&self) -> Value {
+        self.overview.clone()
+    }
+
+    async fn look(&self, app: &App) -> Result<Value, Failure> {
         let (pool, now) = (app.pool.id, now_ms());
         let progress = app.store.progress(pool).await?;
         let counts = app.store.counts(pool, now, now - 600_000).await?;
@@ -155,7 +169,7 @@ impl Board {
             Scale::Choice(_) => Value::Null,
         };
         Ok(json!({
-            "name": app.project.campaign.name, "unit": unit,
+            "name": app.project.campaign.name, "unit": unit, "simulated": app.simulated,
             "items": progress.tasks, "finished": counts.finished, "overlap": app.project.campaign.suite.overlap,
             "votes": progress.accepted, "wanted": progress.wanted, "controls_answered": self.answered,
             "suites_active": counts.suites_active, "annotators": counts.annotators, "active": counts.active,
@@ -218,8 +232,20 @@ impl Board {
             .filter(|(_, (_, answers))| answers.len() >= 3)
             .collect();
         hardest.sort_by(|(_, (_, a)), (_, (_, b))| error_of(b).total_cmp(&error_of(a)));
+        hardest.truncate(CONTROLS);
+        let kind = match &question.scale {
+            Scale::Number(scale) => Kind::Number {
+                unit: scale.unit.clone(),
+            },
+            Scale::Choice(_) => Kind::Choice,
+        };
+        let drawn: Vec<HardControl> = hardest
+            .iter()
+            .map(|(_, (truth, answers))| hard_control(question, *truth, answers, error_of(answers)))
+            .collect();
+        let cards = hard_cards(&drawn, &kind, app.simulated);
         let mut list = Vec::new();
-        for (&task, (truth, answers)) in hardest.into_iter().take(CONTROLS) {
+        for ((&task, (truth, answers)), card) in hardest.into_iter().zip(cards) {
             let content = app.store.content(task).await?.unwrap_or(Value::Null);
             let picture = content["picture"].is_string().then(|| {
                 format!(
@@ -241,12 +267,64 @@ impl Board {
                 .into_iter()
                 .map(|(answer, votes)| json!({ "answer": answer, "votes": votes }))
                 .collect();
+            let facts: Vec<Value> = card
+                .facts
+                .into_iter()
+                .map(|(name, value)| json!({ "name": name, "value": value }))
+                .collect();
             list.push(json!({
                 "picture": picture, "text": content["text"], "truth": as_json(*truth), "question": question.name,
                 "answers": answers.len(), "mean_error": error_of(answers), "histogram": histogram,
+                "facts": facts, "chart": card.chart,
             }));
         }
         Ok(json!({ "controls": list }))
+    }
+}
+
+/// A hard control as the report draws it.
+fn hard_control(
+    question: &Question,
+    truth: Answer,
+    answers: &[(Answer, f64)],
+    error: f64,
+) -> HardControl {
+    let numbers: Vec<f64> = answers.iter().filter_map(|(a, _)| a.number()).collect();
+    let bias = truth
+        .number()
+        .filter(|_| !numbers.is_empty())
+        .map(|truth| mean(&numbers) - truth);
+    let choices = match &question.scale {
+        Scale::Choice(scale) => scale
+            .labels
+            .iter()
+            .enumerate()
+            .map(|(l, label)| ChoiceCount {
+                label: label.clone(),
+                count: answers
+                    .iter()
+                    .filter(|(a, _)| a.choice() == Some(l as u32))
+                    .count() as u64,
+            })
+            .collect(),
+        Scale::Number(_) => Vec::new(),
+    };
+    HardControl {
+        name: "a control".into(),
+        picture: None,
+        truth: match truth {
+            Answer::Number(value) => report::Value::Number(value),
+            other => report::Value::Label(question.write(other)),
+        },
+        answers: answers.len() as u64,
+        error,
+        bias,
+        numbers: if numbers.is_empty() {
+            Bins::default()
+        } else {
+            Bins::nice(&numbers, 14)
+        },
+        choices,
     }
 }
 

@@ -4,11 +4,12 @@ use super::state::now_ms;
 use crate::{
     Result,
     config::Project,
-    files::{FileAnswer, FileVote, VoteTable, WriteOptions, write_votes},
+    files::{FileAnswer, FileVote, VoteTable, WriteOptions, write_atomically, write_votes},
     pool::StoredPool,
     problem,
     provenance::Provenance,
     store::{Command, Kind, NewTask, PoolRow, PoolSettings, Reply, Store, StoreError},
+    study::SECOND_SIGHTS,
 };
 use serde_json::{Value, json};
 use std::{
@@ -225,6 +226,8 @@ pub struct Collected {
     pub annotators: usize,
     /// Suites.
     pub suites: usize,
+    /// Answers to controls that the annotator had met before: no votes.
+    pub second_sights: usize,
 }
 
 /// The campaign's submitted and accepted votes. Practice and exams are no votes.
@@ -232,10 +235,19 @@ pub(super) async fn votes(
     project: &Project,
     store: &Store,
 ) -> Result<(VoteTable, Collected), StoreError> {
-    let mut table = VoteTable::new();
+    let (table, _, collected) = votes_and_repeats(project, store).await?;
+    Ok((table, collected))
+}
+
+/// The votes, and apart from them the answers of annotators who met a control again.
+async fn votes_and_repeats(
+    project: &Project,
+    store: &Store,
+) -> Result<(VoteTable, VoteTable, Collected), StoreError> {
+    let (mut first, mut again) = (VoteTable::new(), VoteTable::new());
     let mut collected = Collected::default();
     let Some(pool) = store.setting("campaign").await? else {
-        return Ok((table, collected));
+        return Ok((first, again, collected));
     };
     let pool: i64 = pool
         .parse()
@@ -251,13 +263,11 @@ pub(super) async fn votes(
                 continue;
             }
             collected.suites += usize::from(answer.place == 0);
-            if !seen
+            let new = seen
                 .entry(answer.annotator.clone())
                 .or_default()
-                .insert(answer.task.clone())
-            {
-                continue;
-            }
+                .insert(answer.task.clone());
+            let table = if new { &mut first } else { &mut again };
             for question in &project.questions {
                 let value = &answer.output[&question.name];
                 let given = match (value.as_f64(), value.as_str()) {
@@ -275,18 +285,83 @@ pub(super) async fn votes(
         }
         after = last.assignment;
     }
-    (collected.votes, collected.annotators) = (table.len(), seen.len());
-    Ok((table, collected))
+    (collected.votes, collected.annotators) = (first.len(), seen.len());
+    collected.second_sights = again.len();
+    Ok((first, again, collected))
 }
 
 /// Writes the votes to `votes/served.parquet`, where `score`, `ban` and `aggregate` find them; `None` if there are none yet.
 pub async fn collect(project: &Project, store: &Store) -> Result<Option<Collected>> {
-    let (table, collected) = votes(project, store).await?;
+    let (table, again, collected) = votes_and_repeats(project, store).await?;
     if table.is_empty() {
         return Ok(None);
     }
     let path = project.votes_dir().join("served.parquet");
     write_votes(&path, &table, &WriteOptions::default())?;
-    Provenance::new("veche votes collect", None).write(&path.with_extension("provenance.json"))?;
+    let origin = Provenance::new("veche votes collect", None);
+    origin.write(&path.with_extension("provenance.json"))?;
+    let path = project.dir.join(SECOND_SIGHTS);
+    if !again.is_empty() {
+        write_votes(&path, &again, &WriteOptions::default())?;
+        origin.write(&path.with_extension("provenance.json"))?;
+    } else if path.is_file() {
+        // Of an earlier database.
+        std::fs::remove_file(&path).map_err(|e| crate::Problem::io("remove", &path, &e))?;
+    }
     Ok(Some(collected))
+}
+
+/// How much of what annotators said of themselves is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Age in bands of five years.
+    Band,
+    /// Year of birth.
+    Year,
+}
+
+/// Writes what annotators said of themselves (age, the error they expect; never contact or language) to the campaign's folder, where audits
+/// find it. Returns how many said something; writes nothing if nobody did. A year of birth gives the age at the end of the year in which it was
+/// said, so that it may be one too many.
+pub async fn collect_people(project: &Project, store: &Store, detail: Detail) -> Result<usize> {
+    let people = store.self_reports().await?;
+    if people.is_empty() {
+        return Ok(0);
+    }
+    let age = |p: &crate::store::SelfReport| {
+        let moment = crate::files::time::write_moment(p.said.div_euclid(1000));
+        let year: i64 = moment.get(..4)?.parse().ok()?;
+        Some(year - p.birth_year?)
+    };
+    let path = project.dir.join(crate::audit::PEOPLE);
+    write_atomically(&path, |w| {
+        let mut csv = csv::Writer::from_writer(w);
+        let second = match detail {
+            Detail::Band => "age_band",
+            Detail::Year => "birth_year",
+        };
+        let head = ["annotator", second, "age", "expected_error"];
+        let keep = |c: &&&str| detail == Detail::Year || **c != "age";
+        csv.write_record(head.iter().filter(keep))?;
+        for p in &people {
+            let band =
+                |age: i64| format!("{}-{}", age.div_euclid(5) * 5, age.div_euclid(5) * 5 + 4);
+            let text = |v: Option<String>| v.unwrap_or_default();
+            let expected = text(p.expected_error.map(|e| e.to_string()));
+            match detail {
+                Detail::Band => {
+                    csv.write_record([&p.annotator, &text(age(p).map(band)), &expected])?
+                }
+                Detail::Year => csv.write_record([
+                    &p.annotator,
+                    &text(p.birth_year.map(|y| y.to_string())),
+                    &text(age(p).map(|a| a.to_string())),
+                    &expected,
+                ])?,
+            }
+        }
+        csv.flush()
+    })?;
+    Provenance::new("veche votes collect", None).write(&path.with_extension("provenance.json"))?;
+    Ok(people.len())
 }

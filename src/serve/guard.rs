@@ -3,7 +3,7 @@
 use super::{failure::Failure, state::App};
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -87,6 +87,12 @@ impl Limits {
     }
 }
 
+/// The client as the proxy in front of the server saw it: the last address, which the client cannot write itself.
+fn named_by_proxy(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").iter().last()?;
+    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
 /// Wraps every request.
 pub(super) async fn guard(
     State(app): State<Arc<App>>,
@@ -95,9 +101,14 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let start = Instant::now();
+    let client = if app.behind_proxy {
+        named_by_proxy(request.headers()).unwrap_or(client.ip())
+    } else {
+        client.ip()
+    };
     let allowed = app
         .limits
-        .allows(request.method(), request.uri().path(), client.ip());
+        .allows(request.method(), request.uri().path(), client);
     let mut response = if allowed {
         next.run(request).await
     } else {
@@ -142,6 +153,22 @@ pub(super) async fn guard(
 mod tests {
     use super::*;
     use std::{net::Ipv4Addr, time::Duration};
+
+    #[test]
+    fn the_client_is_whom_the_proxy_saw_not_whom_the_client_claims_to_be() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(named_by_proxy(&headers), None);
+        headers.append(
+            "x-forwarded-for",
+            HeaderValue::from_static("1.2.3.4, 10.0.0.7"),
+        );
+        assert_eq!(
+            named_by_proxy(&headers),
+            Some(IpAddr::from(Ipv4Addr::new(10, 0, 0, 7)))
+        );
+        headers.append("x-forwarded-for", HeaderValue::from_static("unknown"));
+        assert_eq!(named_by_proxy(&headers), None);
+    }
 
     #[test]
     fn a_bucket_empties_fills_again_and_is_each_clients_own() {

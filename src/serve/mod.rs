@@ -8,15 +8,19 @@ mod board;
 mod campaign;
 mod failure;
 mod guard;
+mod insight;
 mod metrics;
+mod openapi;
 mod page;
 mod pictures;
+mod rehearsal;
 mod requester;
 mod state;
 mod tokens;
 mod toloka;
 
-pub use campaign::collect;
+pub use campaign::{Detail, collect, collect_people};
+pub use rehearsal::{Rehearsed, rehearse};
 
 use crate::{Problem, Result, config::Project, problem, store::Store};
 use axum::{Router, middleware, routing::get};
@@ -43,6 +47,10 @@ pub struct Options {
     pub private_pictures: bool,
     /// Certificate chain and private key, PEM.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// A proxy in front names the client in X-Forwarded-For.
+    pub behind_proxy: bool,
+    /// Annotators are simulated: the dashboard says so, and their votes are not written where real ones belong.
+    pub simulated: bool,
 }
 
 /// Largest request body: a suite of answers is a few kilobytes.
@@ -108,7 +116,9 @@ pub async fn serve(
     // Aborted tasks are dropped at their next turn; the store waits for the handle they hold.
     let _ = expiring.await;
     drop(app);
-    if let Some(collected) = collect(&project, &store).await? {
+    if !options.simulated
+        && let Some(collected) = collect(&project, &store).await?
+    {
         tracing::info!(
             votes = collected.votes,
             annotators = collected.annotators,
@@ -160,6 +170,7 @@ fn routes(app: Arc<App>) -> Router {
         .nest("/api/requester", requester::routes())
         .merge(Router::new().nest("/api", toloka::routes()))
         .route("/picture/{name}", get(pictures::picture))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/health", get(metrics::health))
         .route("/metrics", get(metrics::metrics))
         .fallback(failure::not_found)

@@ -4,20 +4,18 @@ use super::{
     api::{Body, cookie},
     board::{self, Board},
     failure::Failure,
+    insight,
     state::{App, now_ms},
     tokens::random_name,
 };
-use crate::{
-    files::{VoteForm, WriteOptions, write_votes},
-    store::{Command, FieldProblem, Restriction, Scope, StoreError},
-};
+use crate::store::{Command, FieldProblem, Restriction, Scope, StoreError};
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, State},
+    extract::{FromRequestParts, Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{
         IntoResponse, Response,
@@ -51,7 +49,14 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/lift", post(lift))
         .route("/invite", post(invite))
         .route("/controls", get(controls))
-        .route("/export.csv", get(export))
+        .route("/message", post(message))
+        .route("/annotators/{name}", get(person))
+        .route("/erase", post(erase))
+        .route("/log", get(log))
+        .route("/quality", get(quality))
+        .route("/export.csv", get(votes))
+        .route("/labels.csv", get(labels))
+        .route("/report.html", get(report))
         .route("/live", get(live))
         .method_not_allowed_fallback(super::failure::wrong_method)
 }
@@ -145,7 +150,15 @@ async fn login(State(app): State<Arc<App>>, Body(body): Body<Login>) -> Result<R
     };
     // Slow on purpose, so not on a thread that serves others.
     let right = tokio::task::spawn_blocking(move || is_right(&body.password, &hash)).await;
-    if !right.unwrap_or(false) {
+    let right = right.unwrap_or(false);
+    note(
+        &app,
+        if right { "signed in" } else { "wrong password" },
+        None,
+        json!({}),
+    )
+    .await?;
+    if !right {
         return Err(Failure::Forbidden(
             "WRONG_PASSWORD",
             "this is not the password".into(),
@@ -183,7 +196,7 @@ async fn logout(
 }
 
 async fn overview(State(app): State<Arc<App>>, _: Requester) -> Result<Json<Value>, Failure> {
-    Ok(Json(Board::read(&app).await?.overview(&app).await?))
+    Ok(Json(Board::read(&app).await?.overview()))
 }
 
 async fn annotators(State(app): State<Arc<App>>, _: Requester) -> Result<Json<Value>, Failure> {
@@ -207,6 +220,13 @@ async fn ban(
     Body(body): Body<Ban>,
 ) -> Result<Json<Value>, Failure> {
     let annotator = named(&app, &body.annotator).await?;
+    if body.comment.len() > LONGEST_MESSAGE {
+        let problem = FieldProblem::new("VALUE_NOT_ALLOWED", "at most 4000 bytes");
+        return Err(Failure::Invalid(BTreeMap::from([(
+            "comment".to_owned(),
+            problem,
+        )])));
+    }
     let restriction = Restriction {
         annotator,
         scope: Scope::All,
@@ -222,10 +242,154 @@ async fn ban(
             now: now_ms(),
         })
         .await?;
+    app.board_changed().await;
     Ok(Json(json!({})))
 }
 
+/// An answer to be saved as a file, noted in the log.
+async fn file(
+    app: &App,
+    name: &str,
+    kind: &'static str,
+    bytes: Vec<u8>,
+) -> Result<Response, Failure> {
+    note(app, "export", None, json!({ "file": name })).await?;
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+        .map_err(|_| Failure::Unknown)?;
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    Ok(response)
+}
+
+/// Writes into the log what a requester did.
+async fn note(app: &App, kind: &str, annotator: Option<i64>, detail: Value) -> Result<(), Failure> {
+    let kind = kind.to_owned();
+    let now = now_ms();
+    app.store
+        .carry_out(Command::Note {
+            kind,
+            annotator,
+            detail,
+            now,
+        })
+        .await?;
+    Ok(())
+}
+
+async fn votes(State(app): State<Arc<App>>, _: Requester) -> Result<Response, Failure> {
+    let bytes = insight::votes_csv(&app).await?;
+    file(&app, "votes.csv", "text/csv; charset=utf-8", bytes).await
+}
+
+async fn labels(State(app): State<Arc<App>>, _: Requester) -> Result<Response, Failure> {
+    let bytes = insight::labels_csv(&app).await?;
+    file(&app, "labels.csv", "text/csv; charset=utf-8", bytes).await
+}
+
+async fn report(State(app): State<Arc<App>>, _: Requester) -> Result<Response, Failure> {
+    let bytes = insight::report_html(&app).await?;
+    file(&app, "report.html", "text/html; charset=utf-8", bytes).await
+}
+
+async fn quality(State(app): State<Arc<App>>, _: Requester) -> Result<Json<Value>, Failure> {
+    Ok(Json(insight::quality(&app).await?))
+}
+
+#[derive(Debug, Deserialize)]
+struct Message {
+    annotator: String,
+    text: String,
+}
+
+/// Longest message, bytes.
+const LONGEST_MESSAGE: usize = 4000;
+
+async fn message(
+    State(app): State<Arc<App>>,
+    _: Requester,
+    Body(body): Body<Message>,
+) -> Result<Json<Value>, Failure> {
+    let text = body.text.trim().to_owned();
+    if text.is_empty() || text.len() > LONGEST_MESSAGE {
+        let problem = FieldProblem::new("VALUE_NOT_ALLOWED", "1 to 4000 bytes of text");
+        return Err(Failure::Invalid(BTreeMap::from([(
+            "text".to_owned(),
+            problem,
+        )])));
+    }
+    let annotator = named(&app, &body.annotator).await?;
+    let now = now_ms();
+    app.store
+        .carry_out(Command::SendMessage {
+            annotator,
+            text,
+            now,
+        })
+        .await?;
+    app.messages_changed().await;
+    Ok(Json(json!({})))
+}
+
+/// Everything stored about an annotator, for who asks the requester for it.
+async fn person(
+    State(app): State<Arc<App>>,
+    _: Requester,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    let id = named(&app, &name).await?;
+    note(&app, "personal data shown", Some(id), json!({})).await?;
+    Ok(Json(app.stored_about(id).await?))
+}
+
+#[derive(Debug, Deserialize)]
+struct Who {
+    annotator: String,
+}
+
+/// Deletes what an annotator said of themselves; votes stay.
+async fn erase(
+    State(app): State<Arc<App>>,
+    _: Requester,
+    Body(body): Body<Who>,
+) -> Result<Json<Value>, Failure> {
+    let annotator = named(&app, &body.annotator).await?;
+    note(&app, "erasure by the requester", Some(annotator), json!({})).await?;
+    app.erase(annotator).await?;
+    app.board_changed().await;
+    Ok(Json(json!({})))
+}
+
+#[derive(Debug, Deserialize)]
+struct Before {
+    before: Option<i64>,
+}
+
+/// Events per page of the log.
+const EVENTS: i64 = 100;
+
+async fn log(
+    State(app): State<Arc<App>>,
+    _: Requester,
+    query: Result<Query<Before>, QueryRejection>,
+) -> Result<Json<Value>, Failure> {
+    let Query(Before { before }) = query.map_err(|e| Failure::Body(e.status(), e.body_text()))?;
+    let events = app.store.events(before.unwrap_or(i64::MAX), EVENTS).await?;
+    let list: Vec<Value> = events
+        .iter()
+        .map(|e| {
+            json!({ "id": e.id, "at": board::moment(e.at), "what": e.kind, "annotator": e.annotator, "detail": e.detail })
+        })
+        .collect();
+    Ok(Json(json!({ "events": list })))
+}
+
 async fn named(app: &App, name: &str) -> Result<i64, Failure> {
+    // Names are made here: 32 hexadecimal digits. Nothing else needs to reach the database.
+    if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(StoreError::missing("annotator", "of this name").into());
+    }
     let found = app.store.annotator_by_name(name).await?;
     Ok(found.ok_or_else(|| StoreError::missing("annotator", name))?)
 }
@@ -248,6 +412,7 @@ async fn lift(
         };
         app.store.carry_out(command).await?;
     }
+    app.board_changed().await;
     Ok(Json(json!({})))
 }
 
@@ -272,6 +437,13 @@ async fn invite(
     _: Requester,
     Body(body): Body<Invite>,
 ) -> Result<Json<Value>, Failure> {
+    if body.note.len() > 300 {
+        let problem = FieldProblem::new("VALUE_NOT_ALLOWED", "at most 300 bytes");
+        return Err(Failure::Invalid(BTreeMap::from([(
+            "note".to_owned(),
+            problem,
+        )])));
+    }
     if !(1..=1_000_000).contains(&body.uses) {
         let problem = FieldProblem::new("VALUE_NOT_ALLOWED", "1 to 1000000");
         return Err(Failure::Invalid(BTreeMap::from([(
@@ -292,50 +464,15 @@ async fn invite(
     ))
 }
 
-async fn export(State(app): State<Arc<App>>, _: Requester) -> Result<Response, Failure> {
-    let (table, _) = super::campaign::votes(&app.project, &app.store).await?;
-    let failed = |error: String| {
-        tracing::error!(%error, "votes could not be exported");
-        StoreError::Database(error)
-    };
-    if table.is_empty() {
-        return Err(StoreError::missing("vote", "yet").into());
-    }
-    let written = tokio::task::spawn_blocking(move || -> Result<Vec<u8>, String> {
-        let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let path = dir.path().join("votes.csv");
-        let options = WriteOptions {
-            form: VoteForm::Long,
-            spreadsheet_safe: true,
-            ..WriteOptions::default()
-        };
-        write_votes(&path, &table, &options).map_err(|e| e.to_string())?;
-        std::fs::read(path).map_err(|e| e.to_string())
-    });
-    let bytes = written
-        .await
-        .map_err(|e| failed(e.to_string()))?
-        .map_err(failed)?;
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (
-            header::CONTENT_DISPOSITION,
-            "attachment; filename=\"votes.csv\"",
-        ),
-    ];
-    Ok((headers, bytes).into_response())
-}
-
 /// The overview at once, and whenever it has changed, looked at every two seconds.
 async fn live(State(app): State<Arc<App>>, _: Requester) -> Response {
     let (send, receive) = tokio::sync::mpsc::channel::<Result<Event, Infallible>>(1);
     tokio::spawn(async move {
         let mut last = Value::Null;
         loop {
-            let now = match Board::read(&app).await {
-                Ok(board) => board.overview(&app).await.unwrap_or(Value::Null),
-                Err(_) => Value::Null,
-            };
+            let now = Board::read(&app)
+                .await
+                .map_or(Value::Null, |board| board.overview());
             if now != last && !now.is_null() {
                 let event = Event::default().event("overview").data(now.to_string());
                 if send.send(Ok(event)).await.is_err() {

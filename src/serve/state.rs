@@ -1,16 +1,16 @@
 //! What all requests of one server share.
 
 use super::{
-    Options, board::Board, campaign, guard::Limits, metrics::Metrics, requester::hash_password,
-    tokens::Secret,
+    Options, board::Board, campaign, guard::Limits, insight::Quality, metrics::Metrics,
+    requester::hash_password, tokens::Secret,
 };
 use crate::{
     Result,
     config::Project,
-    store::{PoolRow, Store},
+    store::{PoolRow, Store, StoreError},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -32,6 +32,14 @@ pub(super) struct App {
     pub(super) sessions: Mutex<HashMap<blake3::Hash, Instant>>,
     /// The dashboard's figures and when they were computed.
     pub(super) board: tokio::sync::Mutex<Option<(Instant, Arc<Board>)>>,
+    /// The methods compared.
+    pub(super) quality: tokio::sync::Mutex<Option<Quality>>,
+    /// Annotators with unseen messages, and when that was looked up.
+    pub(super) unseen: tokio::sync::Mutex<Option<(Instant, BTreeSet<i64>)>>,
+    /// Clients are named by a proxy.
+    pub(super) behind_proxy: bool,
+    /// Annotators are simulated, and everything shown says so.
+    pub(super) simulated: bool,
     pub(super) tls: bool,
     pub(super) fetched: super::toloka::Fetched,
     pub(super) metrics: Metrics,
@@ -65,6 +73,10 @@ impl App {
             password: options.password.as_deref().map(hash_password).transpose()?,
             sessions: Mutex::default(),
             board: tokio::sync::Mutex::default(),
+            quality: tokio::sync::Mutex::default(),
+            unseen: tokio::sync::Mutex::default(),
+            behind_proxy: options.behind_proxy,
+            simulated: options.simulated,
             tls: options.tls.is_some(),
             fetched,
             metrics: Metrics::default(),
@@ -72,6 +84,40 @@ impl App {
             known: Mutex::default(),
             store,
         })
+    }
+}
+
+/// So long another server's messages may stay unnoticed.
+const NOTICED: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl App {
+    /// Whether there are messages that an annotator has not seen. Asked with every suite, so it is remembered for a moment.
+    pub(super) async fn has_message(&self, annotator: i64) -> Result<bool, StoreError> {
+        let mut known = self.unseen.lock().await;
+        if let Some((since, unseen)) = &*known
+            && since.elapsed() < NOTICED
+        {
+            return Ok(unseen.contains(&annotator));
+        }
+        let unseen: BTreeSet<i64> = self
+            .store
+            .with_unseen_messages()
+            .await?
+            .into_iter()
+            .collect();
+        let has = unseen.contains(&annotator);
+        *known = Some((Instant::now(), unseen));
+        Ok(has)
+    }
+
+    /// Messages were written or seen here.
+    pub(super) async fn messages_changed(&self) {
+        *self.unseen.lock().await = None;
+    }
+
+    /// Something that the dashboard shows was changed by hand: it is looked at anew.
+    pub(super) async fn board_changed(&self) {
+        *self.board.lock().await = None;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a server remembers between transactions. All of it can be read again, and is dropped when it may be out of date.
 
 use super::pools::PoolSettings;
+use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 use veche_pools::{
     assignment::choose::ControlUse,
@@ -20,6 +21,8 @@ pub(super) struct PoolState {
     /// Controls: `control` indexes `control_ids`, `uses` is up to date, `seen` is 0.
     pub(super) controls: Vec<ControlUse>,
     pub(super) control_ids: Vec<i64>,
+    /// What each control shows.
+    pub(super) contents: Arc<BTreeMap<i64, Value>>,
     /// Known answers of each control, by question.
     pub(super) truths: Arc<BTreeMap<i64, Vec<Option<veche_pools::Answer>>>>,
 }

@@ -3,7 +3,7 @@
 use super::{
     StoreError, answers, bans,
     db::{Work, sql},
-    people,
+    messages, people,
     pools::{self, NewTask, PoolSettings},
     practice, suites, toloka,
 };
@@ -247,6 +247,23 @@ pub enum Command {
         restriction: i64,
         now: i64,
     },
+    SendMessage {
+        annotator: i64,
+        text: String,
+        now: i64,
+    },
+    SeenMessages {
+        annotator: i64,
+        up_to: i64,
+        now: i64,
+    },
+    /// Something for the log that changes nothing.
+    Note {
+        kind: String,
+        annotator: Option<i64>,
+        detail: Value,
+        now: i64,
+    },
 }
 
 /// The answer to a command.
@@ -362,6 +379,25 @@ pub(super) async fn carry_out(work: &mut Work<'_>, command: &Command) -> Result<
         Command::SetOnce { name, value } => set_once(work, name, value).await,
         Command::Restrict { restriction, now } => bans::restrict(work, restriction, *now).await,
         Command::Lift { restriction, now } => bans::lift(work, *restriction, *now).await,
+        Command::SendMessage {
+            annotator,
+            text,
+            now,
+        } => messages::send(work, *annotator, text, *now).await,
+        Command::SeenMessages {
+            annotator,
+            up_to,
+            now,
+        } => messages::seen(work, *annotator, *up_to, *now).await,
+        Command::Note {
+            kind,
+            annotator,
+            detail,
+            now,
+        } => {
+            work.log(*now, kind, *annotator, None, detail);
+            Ok(Reply::Done)
+        }
     }
 }
 

@@ -27,59 +27,74 @@ pub fn database_url(database: Option<&str>, file: &Path) -> String {
     }
 }
 
+/// Which database an address is of.
+fn dialect(url: &str) -> Result<Dialect> {
+    if url.starts_with("sqlite:") {
+        Ok(Dialect::Sqlite)
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        Ok(Dialect::Postgres)
+    } else {
+        problem("a database address begins with postgres:// or sqlite://")
+            .value(without_password(url))
+            .fail()
+    }
+}
+
+fn fail(what: &str, url: &str, error: &dyn std::fmt::Display) -> crate::Problem {
+    problem(format!("{what}: {error}"))
+        .value(without_password(url))
+        .hint("is the database running, and may this user use it?")
+}
+
+/// Connections to a database; what is committed on them is on disk.
+pub async fn connect(url: &str, connections: u32) -> Result<AnyPool> {
+    install_default_drivers();
+    let dialect = dialect(url)?;
+    let pool = AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if dialect == Dialect::Sqlite {
+                    // FULL: a commit is on disk before it returns, also in WAL mode.
+                    connection
+                        .execute(
+                            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 15000; \
+                             PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+                        )
+                        .await?;
+                }
+                Ok(())
+            })
+        })
+        .connect(url)
+        .await
+        .map_err(|e| fail("cannot open the database", url, &e))?;
+    Ok(pool)
+}
+
 impl Database {
     /// Connects, and brings the schema up to date.
     pub(super) async fn open(url: &str) -> Result<Self> {
-        install_default_drivers();
-        let dialect = if url.starts_with("sqlite:") {
-            Dialect::Sqlite
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Dialect::Postgres
-        } else {
-            return problem("a database address begins with postgres:// or sqlite://")
-                .value(without_password(url))
-                .fail();
-        };
-        let fail = |what: &str, error: &dyn std::fmt::Display| {
-            problem(format!("{what}: {error}"))
-                .value(without_password(url))
-                .hint("is the database running, and may this user use it?")
-        };
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(10))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if dialect == Dialect::Sqlite {
-                        // FULL: a commit is on disk before it returns, also in WAL mode.
-                        connection
-                            .execute(
-                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 15000; \
-                                 PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
-                            )
-                            .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect(url)
-            .await
-            .map_err(|e| fail("cannot open the database", &e))?;
+        let pool = connect(url, 8).await?;
+        let dialect = dialect(url)?;
         let migrations = [
-            ("first", include_str!("schema.sql")),
-            ("programs of requesters", include_str!("toloka/schema.sql")),
+            (1, "first", include_str!("schema.sql")),
+            (
+                2,
+                "programs of requesters",
+                include_str!("toloka/schema.sql"),
+            ),
+            (3, "messages", include_str!("messages.sql")),
         ];
-        let migrations = (1..)
-            .zip(migrations)
-            .map(|(version, (name, text))| {
-                let kind = MigrationType::Simple;
-                Migration::new(version, name.into(), kind, text.into_sql_str(), false)
-            })
-            .collect();
-        Migrator::with_migrations(migrations)
+        let migrations = migrations.map(|(version, name, text)| {
+            let kind = MigrationType::Simple;
+            Migration::new(version, name.into(), kind, text.into_sql_str(), false)
+        });
+        Migrator::with_migrations(migrations.to_vec())
             .run(&pool)
             .await
-            .map_err(|e| fail("cannot bring the database up to date", &e))?;
+            .map_err(|e| fail("cannot bring the database up to date", url, &e))?;
         Ok(Self { pool, dialect })
     }
 }

@@ -8,11 +8,13 @@ mod bans;
 mod batch;
 mod board;
 mod cache;
+mod check;
 mod command;
 mod db;
 mod dialect;
 mod error;
 mod history;
+mod messages;
 mod people;
 mod pools;
 mod practice;
@@ -28,11 +30,12 @@ pub use command::{
     Assigned, Command, GivenAnswer, Profile, Reply, Restriction, Scope, ShownTask, Submission,
     Submitted,
 };
-pub use db::database_url;
+pub use db::{connect, database_url};
 pub use dialect::Dialect;
 pub use error::{FieldProblem, StoreError};
+pub use messages::{Event, Message};
 pub use pools::{Kind, NewTask, PoolSettings, truth_of};
-pub use read::{AnnotatorRow, PoolRow, Progress, StoredAnswer};
+pub use read::{AnnotatorRow, PoolRow, Progress, SelfReport, StoredAnswer};
 
 use crate::Result;
 use batch::{Job, Writer};

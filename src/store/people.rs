@@ -128,6 +128,8 @@ pub(super) async fn erase(
     person(work, annotator).await?;
     work.change(sql("DELETE FROM profile WHERE annotator = $1").bind(annotator))
         .await?;
+    work.change(sql("DELETE FROM message WHERE annotator = $1").bind(annotator))
+        .await?;
     work.change(
         sql("UPDATE annotator SET token = $1, stage = 'erased', version = version + 1 WHERE id = $2")
             .bind(format!("erased {annotator}"))

@@ -386,16 +386,17 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
     let settings: PoolSettings = serde_json::from_str(row.try_get(2)?)?;
     let rows = work
         .rows(
-            sql("SELECT id, stratum, held, known, kind FROM task WHERE pool = $1 AND kind IN (1, 4) ORDER BY id")
+            sql("SELECT id, stratum, held, known, content, kind FROM task WHERE pool = $1 AND kind IN (1, 4) ORDER BY id")
                 .bind(pool),
         )
         .await?;
-    let (mut controls, mut control_ids, mut truths) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut controls, mut control_ids) = (Vec::new(), Vec::new());
+    let (mut truths, mut contents) = (BTreeMap::new(), BTreeMap::new());
     for control in &rows {
         let id: i64 = control.try_get(0)?;
         let (stratum, uses): (i64, i64) = (control.try_get(1)?, control.try_get(2)?);
         // Controls of suites put together by hand are judged, and never given anywhere else.
-        if control.try_get::<i64, _>(4)? == Kind::Control.code() {
+        if control.try_get::<i64, _>(5)? == Kind::Control.code() {
             controls.push(ControlUse {
                 control: control_ids.len() as u32,
                 stratum: stratum as u32,
@@ -403,6 +404,8 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
                 seen: 0,
             });
             control_ids.push(id);
+            let content: String = control.try_get(4)?;
+            contents.insert(id, serde_json::from_str(&content)?);
         }
         let known: Option<String> = control.try_get(3)?;
         if let Some(known) = known {
@@ -419,6 +422,7 @@ async fn read(work: &mut Work<'_>, pool: i64) -> Result<PoolState, StoreError> {
         settings: Arc::new(settings),
         controls,
         control_ids,
+        contents: Arc::new(contents),
         truths: Arc::new(truths),
     })
 }

@@ -51,6 +51,19 @@ pub struct Progress {
     pub active: i64,
 }
 
+/// What an annotator said of themselves that can be held against their answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelfReport {
+    /// The annotator's name.
+    pub annotator: String,
+    /// When they said so, ms.
+    pub said: i64,
+    /// Year of birth.
+    pub birth_year: Option<i64>,
+    /// The error they expect of themselves.
+    pub expected_error: Option<f64>,
+}
+
 /// One answered task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredAnswer {
@@ -258,6 +271,27 @@ impl Store {
             }));
         }
         Ok(answers)
+    }
+
+    /// What annotators said of themselves, where it says something of their answers: name, when they said it (ms), year of birth, the error they
+    /// expect. Never contact or language.
+    pub async fn self_reports(&self) -> Result<Vec<SelfReport>, StoreError> {
+        let rows = sql(
+            "SELECT annotator.name, profile.consented, profile.birth_year, profile.expected_error FROM profile \
+             JOIN annotator ON annotator.id = profile.annotator \
+             WHERE profile.birth_year IS NOT NULL OR profile.expected_error IS NOT NULL ORDER BY annotator.name",
+        )
+        .fetch_all(&self.database.pool)
+        .await?;
+        let one = |row: &AnyRow| -> Result<SelfReport, StoreError> {
+            Ok(SelfReport {
+                annotator: row.try_get(0)?,
+                said: row.try_get(1)?,
+                birth_year: row.try_get(2)?,
+                expected_error: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(one).collect()
     }
 
     /// What an annotator said of themselves.

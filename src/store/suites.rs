@@ -17,6 +17,7 @@ use super::{
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 use sqlx::Row;
+use std::collections::BTreeMap;
 use veche_pools::{
     assignment::choose::{ControlUse, OpenItem, choose_controls, choose_items},
     generation::arrange,
@@ -80,7 +81,9 @@ pub(super) async fn next(
         }
         if let Some((suite, tasks)) = toloka::next_by_hand(work, annotator, pool).await? {
             let time = settings.lifetime_ms;
-            let id = give(work, annotator, pool, "work", &tasks, now, time).await?;
+            let id = give(work, annotator, pool, "work", &tasks, now, time)
+                .await?
+                .id;
             work.change(
                 sql("UPDATE assignment SET suite = $1 WHERE id = $2")
                     .bind(suite)
@@ -92,33 +95,41 @@ pub(super) async fn next(
             return Ok(Reply::Suite(Some(read_assignment(work, id).await?)));
         }
     }
-    let items = draw_items(work, annotator, pool, settings.real).await?;
+    let mut contents = BTreeMap::new();
+    let items = draw_items(work, annotator, pool, settings.real, &mut contents).await?;
     let complete = items.len() >= settings.min_real.max(1);
     if items.is_empty() || (!complete && !is_the_end(work, pool, items.len()).await?) {
         return Ok(Reply::Suite(None));
     }
-    let version = person(work, annotator).await?.version;
+    let version = who.version;
     let mut remembered = history::load(work, annotator, pool, version).await?;
     let controls = draw_controls(work, pool, &remembered, settings.control)?;
     let mut tasks: Vec<i64> = items.iter().chain(&controls).copied().collect();
     arrange(&mut tasks, items.len(), work.rng);
-    let id = give(
-        work,
-        annotator,
-        pool,
-        "work",
-        &tasks,
-        now,
-        settings.lifetime_ms,
-    )
-    .await?;
+    let lifetime = settings.lifetime_ms;
+    let mut given = give(work, annotator, pool, "work", &tasks, now, lifetime).await?;
     for control in &controls {
         *remembered.seen.entry(*control).or_default() += 1;
     }
     remembered.version = version + 1;
     work.caches.put(annotator, pool, remembered);
-    count_uses(pools::load(work, pool).await?, &controls);
-    Ok(Reply::Suite(Some(read_assignment(work, id).await?)))
+    let state = pools::load(work, pool).await?;
+    count_uses(state, &controls);
+    for shown in &mut given.tasks {
+        shown.content = match contents.get(&shown.task) {
+            Some(text) => serde_json::from_str(text)?,
+            None => state
+                .contents
+                .get(&shown.task)
+                .cloned()
+                .unwrap_or(Value::Null),
+        };
+        if let Some(api) = &settings.api {
+            shown.content = api.shown(&shown.content);
+        }
+    }
+    given.questions = settings.api.as_ref().map(|_| settings.questions.clone());
+    Ok(Reply::Suite(Some(given)))
 }
 
 /// The exam: controls only.
@@ -133,12 +144,12 @@ async fn exam(
     let version = person(work, annotator).await?.version;
     let remembered = history::load(work, annotator, pool, version).await?;
     let controls = draw_controls(work, pool, &remembered, want)?;
-    let id = give(work, annotator, pool, "exam", &controls, now, lifetime_ms).await?;
+    let given = give(work, annotator, pool, "exam", &controls, now, lifetime_ms).await?;
     count_uses(pools::load(work, pool).await?, &controls);
-    Ok(Reply::Suite(Some(read_assignment(work, id).await?)))
+    Ok(Reply::Suite(Some(read_assignment(work, given.id).await?)))
 }
 
-/// Writes down that these tasks, in this order, are in the annotator's hands; returns the assignment.
+/// Writes down that these tasks, in this order, are in the annotator's hands; returns the assignment, without what is shown.
 async fn give(
     work: &mut Work<'_>,
     annotator: i64,
@@ -147,7 +158,7 @@ async fn give(
     tasks: &[i64],
     now: i64,
     lifetime_ms: i64,
-) -> Result<i64, StoreError> {
+) -> Result<Assigned, StoreError> {
     let id = work.id();
     let expires = now.saturating_add(lifetime_ms);
     let name = opaque_name(pool, work.rng);
@@ -170,7 +181,7 @@ async fn give(
         sql("INSERT INTO assignment (id, name, annotator, pool, purpose, state, created, expires, tasks) \
              VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8)")
         .bind(id)
-        .bind(name)
+        .bind(name.clone())
         .bind(annotator)
         .bind(pool)
         .bind(purpose.to_owned())
@@ -192,41 +203,47 @@ async fn give(
         Some(id),
         &json!({ "purpose": purpose }),
     );
-    Ok(id)
+    let shown = |&task: &i64| ShownTask {
+        task,
+        content: Value::Null,
+    };
+    Ok(Assigned {
+        id,
+        name,
+        annotator,
+        pool,
+        state: "active".into(),
+        created: now,
+        expires,
+        tasks: tasks.iter().map(shown).collect(),
+        questions: None,
+    })
 }
 
-/// Open items that the annotator has not met, those with the fewest votes first.
+/// Open items that the annotator has not met, those with the fewest votes first; what they show goes to `contents`.
+///
+/// Nearly always one query is enough: from a random place on among the items of the lowest level.
 async fn draw_items(
     work: &mut Work<'_>,
     annotator: i64,
     pool: i64,
     want: usize,
+    contents: &mut BTreeMap<i64, String>,
 ) -> Result<Vec<i64>, StoreError> {
     let mut drawn: Vec<i64> = Vec::with_capacity(want);
     let mut level: i64 = -1;
     while drawn.len() < want {
-        let lowest = work
-            .row(
-                sql("SELECT MIN(held) FROM task WHERE pool = $1 AND kind = 0 AND held < wanted AND held > $2")
-                    .bind(pool)
-                    .bind(level),
-            )
-            .await?;
-        let lowest: Option<i64> = match lowest {
-            Some(row) => row.try_get(0)?,
-            None => None,
-        };
-        let Some(lowest) = lowest else { break };
-        level = lowest;
         let start = (work.rng.next_u64() >> 1) as i64;
         let need = want - drawn.len();
         let mut found: Vec<i64> = Vec::new();
+        let mut reached = None;
         // From a random place to the end, then from the beginning to that place.
         for side in ["place >= $4", "place < $4"] {
             let limit = (need * CHOICE - found.len()) as i64;
             let text = format!(
-                "SELECT id FROM task WHERE pool = $1 AND kind = 0 AND held < wanted AND held = $2 AND {side} AND NOT EXISTS \
-                 (SELECT 1 FROM met WHERE met.annotator = $3 AND met.task = task.id) ORDER BY place LIMIT $5"
+                "SELECT id, held, content FROM task WHERE pool = $1 AND kind = 0 AND held < wanted AND held = \
+                 (SELECT MIN(held) FROM task WHERE pool = $1 AND kind = 0 AND held < wanted AND held > $2) AND {side} \
+                 AND NOT EXISTS (SELECT 1 FROM met WHERE met.annotator = $3 AND met.task = task.id) ORDER BY place LIMIT $5"
             );
             let rows = work
                 .rows(
@@ -239,7 +256,10 @@ async fn draw_items(
                 )
                 .await?;
             for row in rows {
-                found.push(row.try_get(0)?);
+                let id = row.try_get(0)?;
+                found.push(id);
+                reached = Some(row.try_get::<i64, _>(1)?);
+                contents.insert(id, row.try_get(2)?);
             }
             if found.len() >= need * CHOICE {
                 break;
@@ -253,8 +273,35 @@ async fn draw_items(
                 .into_iter()
                 .map(|i| found[i as usize]),
         );
+        level = match reached {
+            Some(reached) => reached,
+            // The annotator has met all items of this level; which level that was, and whether there is a higher one, is asked.
+            None => match lowest_above(work, pool, level).await? {
+                Some(lowest) => lowest,
+                None => break,
+            },
+        };
     }
     Ok(drawn)
+}
+
+/// The smallest number of votes that an open item above a level has.
+async fn lowest_above(
+    work: &mut Work<'_>,
+    pool: i64,
+    level: i64,
+) -> Result<Option<i64>, StoreError> {
+    let lowest = work
+        .row(
+            sql("SELECT MIN(held) FROM task WHERE pool = $1 AND kind = 0 AND held < wanted AND held > $2")
+                .bind(pool)
+                .bind(level),
+        )
+        .await?;
+    Ok(match lowest {
+        Some(row) => row.try_get(0)?,
+        None => None,
+    })
 }
 
 /// Whether no more than these are open at all: a short suite is then the last one, and not one that waits for more tasks.
@@ -340,7 +387,7 @@ pub(super) async fn read_assignment(work: &mut Work<'_>, id: i64) -> Result<Assi
             .bind(list),
         )
         .await?;
-    let mut contents = std::collections::BTreeMap::new();
+    let mut contents = BTreeMap::new();
     for row in rows {
         let content: String = row.try_get(1)?;
         contents.insert(

@@ -192,7 +192,11 @@ impl Histogram {
             &self.marks,
             &x,
             &self.x,
-            decimals(self.marks.iter().map(|m| m.at)).min(if self.whole() { 0 } else { 6 }),
+            if self.whole() && self.marks.iter().all(|m| m.at.fract() == 0.0) {
+                0
+            } else {
+                decimals(self.marks.iter().map(|m| m.at))
+            },
         );
         let mut svg = Svg::new(width, 0.0, &self.title, &self.describe(total));
         svg.text("name", Anchor::Start, 0.0, 12.0, &self.counted);

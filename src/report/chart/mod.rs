@@ -5,20 +5,26 @@
 
 mod axes;
 mod bars;
+mod cloud;
 mod curves;
 mod forest;
+mod gallery;
 mod histogram;
 mod line;
+mod matrix;
 mod scale;
 mod svg;
 
 pub use axes::{Axis, Mark, MarkKind};
 pub use bars::{Bar, Bars};
+pub use cloud::{Cloud, CloudCurve, CloudPoint};
 pub use curves::{Counts, CurveDot, CurveSeries, Curves, Stretch};
 pub(crate) use forest::mini_interval;
 pub use forest::{Forest, ForestRow};
+pub use gallery::{Answered, Gallery, GalleryCard};
 pub use histogram::{Bins, Histogram, HistogramGroup};
 pub use line::{Line, LinePoint, LineSeries, Scatter, ScatterPoint};
+pub use matrix::Matrix;
 pub use svg::{CHART_CSS, Svg};
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +49,12 @@ pub enum Chart {
     Scatter(Scatter),
     /// Sides by the true answer, with counts below.
     Curves(Curves),
+    /// Points with a smooth curve.
+    Cloud(Cloud),
+    /// Cards with photos.
+    Gallery(Gallery),
+    /// Amounts by pair.
+    Matrix(Matrix),
 }
 
 impl Chart {
@@ -55,6 +67,9 @@ impl Chart {
             Self::Line(chart) => chart.draw(width),
             Self::Scatter(chart) => chart.draw(width),
             Self::Curves(chart) => chart.draw(width),
+            Self::Cloud(chart) => chart.draw(width),
+            Self::Gallery(chart) => chart.draw(width),
+            Self::Matrix(chart) => chart.draw(width),
         }
     }
 }

@@ -138,6 +138,51 @@ impl Svg {
         self
     }
 
+    /// A photo by its `data:` address, whole within x, y, width, height.
+    pub(crate) fn image(&mut self, uri: &str, at: [f64; 4], title: &str) {
+        if uri.is_empty() || at.iter().any(|v| !v.is_finite()) {
+            return;
+        }
+        let [x, y, width, height] = at.map(place);
+        let _ = writeln!(
+            self.body,
+            "<image href=\"{}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"><title>{}</title></image>",
+            escape(uri),
+            escape(title)
+        );
+    }
+
+    /// A rectangle whose colour is as strong as `share` says, 0 to 1.
+    pub(crate) fn shade(&mut self, class: &str, at: [f64; 4], share: f64, title: &str) {
+        if at.iter().any(|v| !v.is_finite()) || !share.is_finite() {
+            return;
+        }
+        let strength = format!("{:.2}", 0.06 + 0.94 * share.clamp(0.0, 1.0));
+        let strength = strength.trim_end_matches('0').trim_end_matches('.');
+        let [x, y, width, height] = at.map(place);
+        let _ = writeln!(
+            self.body,
+            "<rect class=\"{class}\" fill-opacity=\"{strength}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"><title>{}</title></rect>",
+            escape(title)
+        );
+    }
+
+    /// Puts another picture inside this one.
+    pub(crate) fn place_inside(&mut self, other: &Self, x: f64, y: f64) {
+        let _ = writeln!(
+            self.body,
+            "<g transform=\"translate({} {})\">\n{}</g>",
+            place(x),
+            place(y),
+            other.body
+        );
+    }
+
+    /// Height in CSS pixels.
+    pub(crate) fn height(&self) -> f64 {
+        self.height
+    }
+
     /// Sets the height once it is known.
     pub(crate) fn set_height(&mut self, height: f64) {
         self.height = height;

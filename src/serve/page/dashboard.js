@@ -25,7 +25,7 @@ function bars(points, { label, height = 110, width = 600, every = 1 }) {
   const most = Math.max(1, ...points.map((p) => p.value));
   const step = width / Math.max(1, points.length);
   const base = height - 16;
-  const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img", "aria-label": label });
+  const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "hours", role: "img", "aria-label": label });
   drawing.append(svg("line", { x1: 0, x2: width, y1: base, y2: base }));
   points.forEach((p, i) => {
     const tall = (p.value / most) * (base - 16);
@@ -44,6 +44,11 @@ function bars(points, { label, height = 110, width = 600, every = 1 }) {
     drawing.append(svg("text", { x, y: 11, "text-anchor": "middle" }, count(most)));
   }
   return drawing;
+}
+
+/** A drawing that the server made, by the same code as the report's. Scripts in it would not run; there are none. */
+function drawn(text) {
+  return document.importNode(new DOMParser().parseFromString(text, "text/html").querySelector("svg"), true);
 }
 
 // ---- Signing in
@@ -98,19 +103,25 @@ const places = {};
 
 async function board() {
   const overview = await requester("overview");
-  for (const name of ["title", "totals", "hours", "annotators", "controls"]) places[name] = h(name === "title" ? "h1" : "div");
+  for (const name of ["title", "simulated", "totals", "hours", "quality", "annotators", "controls", "log"]) places[name] = h(name === "title" ? "h1" : "div");
+  const file = (name, words) => h("a", { class: "button", href: `/api/requester/${name}`, download: "" }, words);
   show(
     h("div", { class: "board" },
       h("header", { class: "top" },
         places.title,
         h("div", { class: "actions" },
-          h("a", { class: "button", href: "/api/requester/export.csv", download: "votes.csv" }, "Votes as CSV"),
           h("button", { type: "button", onclick: invite }, "Invite"),
           h("button", { type: "button", onclick: () => guarded(async () => (await requester("logout", {}), login())) }, "Sign out"))),
+      places.simulated,
       h("section", { "aria-label": "Progress" }, places.totals),
       h("section", {}, h("h2", {}, "Votes per hour"), places.hours),
+      h("section", {},
+        h("h2", {}, "Label quality now"),
+        h("div", { class: "actions files" }, file("labels.csv", "Labels"), file("report.html", "Report"), file("export.csv", "Votes")),
+        places.quality),
       h("section", {}, h("h2", {}, "Annotators"), places.annotators),
-      h("section", {}, h("h2", {}, "Hardest controls"), places.controls)),
+      h("section", {}, h("h2", {}, "Hardest controls"), places.controls),
+      h("section", {}, h("h2", {}, "Log"), places.log)),
     { title: `${overview.name} · requester` },
   );
   drawOverview(overview);
@@ -122,6 +133,8 @@ async function board() {
 
 function drawOverview(o) {
   places.title.textContent = o.name;
+  const words = "Simulated annotators: every figure here is a demonstration.";
+  places.simulated.replaceChildren(...(o.simulated ? [h("p", { class: "simulated", role: "note" }, words)] : []));
   const share = o.wanted ? Math.min(1, o.votes / o.wanted) : 0;
   const unit = o.unit ?? "wrong";
   const total = (name, value, small) => h("div", {}, h("dt", {}, name), h("dd", {}, value, small && h("small", {}, small)));
@@ -143,11 +156,42 @@ function drawOverview(o) {
 
 async function tables() {
   await guarded(async () => {
-    const [{ annotators }, { controls }] = await Promise.all([requester("annotators"), requester("controls")]);
+    const [{ annotators }, { controls }, { events }] = await Promise.all(["annotators", "controls", "log"].map((name) => requester(name)));
     // A table under somebody's finger stays as it is.
-    if (!places.annotators.contains(document.activeElement) && !document.querySelector("dialog[open]")) drawAnnotators(annotators);
+    const held = (place) => place.contains(document.activeElement) || document.querySelector("dialog[open]");
+    if (!held(places.annotators)) drawAnnotators(annotators);
     drawControls(controls);
+    if (!held(places.log)) drawLog(events);
+    // Takes the longest, so it comes last and keeps nothing waiting.
+    drawQuality(await requester("quality"));
   });
+}
+
+/** Methods compared on the controls; the best first, as the picture shows them. */
+function drawQuality({ questions, reason }) {
+  if (questions.length === 0) return places.quality.replaceChildren(h("p", {}, reason ?? "No votes to go by yet."));
+  const share = (n) => (n == null ? "–" : `${one.format(100 * n)} %`);
+  places.quality.replaceChildren(...questions.map((q) => {
+    const value = q.measure === "accuracy" ? share : figure;
+    const order = q.measure === "accuracy" ? -1 : 1;
+    const [best] = q.rows.filter((r) => r.value != null).sort((a, b) => order * (a.value - b.value));
+    const chosen = q.rows.find((r) => r.method === q.method);
+    const said = (r) => `${r.method}: ${value(r.value)}${q.unit ? ` ${q.unit}` : ""}, 95 % ${value(r.low)} to ${value(r.high)}`;
+    return h("div", { class: "quality" },
+      h("h3", {}, `${q.question}: ${q.measure} on ${count(best?.controls)} controls`),
+      h("p", {}, [chosen && `Used for the labels, ${said(chosen)}.`, best && best !== chosen && `Best here, ${said(best)}.`].filter(Boolean).join(" ")),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Methods compared: ${q.question}` }, drawn(q.chart)));
+  }));
+}
+
+function drawLog(events) {
+  if (events.length === 0) return places.log.replaceChildren(h("p", {}, "Nothing was done yet."));
+  const detail = (e) => Object.entries(e.detail).map(([key, value]) => `${key} ${value}`).join(", ");
+  places.log.replaceChildren(
+    h("div", { class: "scroll short", tabindex: "0", role: "region", "aria-label": "Log" },
+      h("table", {},
+        h("thead", {}, h("tr", {}, ["When (UTC)", "What", "Annotator", "More"].map((name) => h("th", { scope: "col" }, name)))),
+        h("tbody", {}, events.map((e) => h("tr", {}, [moment(e.at), e.what, e.annotator?.slice(0, 8) ?? "", detail(e)].map((cell, i) => h("td", { class: i === 3 ? "why" : null }, cell))))))));
 }
 
 function drawAnnotators(annotators) {
@@ -155,7 +199,7 @@ function drawAnnotators(annotators) {
   const head = ["Annotator", "Last seen (UTC)", "Tasks", "Controls", "Error", "95 %", "Seconds", "Verdict", ""];
   const right = new Set([2, 3, 4, 5, 6]);
   const row = (a) => [
-    a.annotator,
+    h("span", { title: a.annotator }, a.annotator.slice(0, 8)),
     moment(a.last ?? a.joined),
     count(a.answered),
     count(a.controls),
@@ -163,7 +207,9 @@ function drawAnnotators(annotators) {
     a.low == null ? "–" : `${figure(a.low)} to ${figure(a.high)}`,
     figure(a.seconds),
     a.banned ? `banned by ${a.ban?.origin ?? "rule"}: ${a.ban?.comment ?? ""}` : a.stage,
-    h("button", { type: "button", "aria-label": `${a.banned ? "Lift the ban of" : "Ban"} ${a.annotator}`, onclick: () => (a.banned ? lift(a) : ban(a)) }, a.banned ? "Lift" : "Ban"),
+    h("span", { class: "row" },
+      h("button", { type: "button", "aria-label": `${a.banned ? "Lift the ban of" : "Ban"} ${a.annotator.slice(0, 8)}`, onclick: () => (a.banned ? lift(a) : ban(a)) }, a.banned ? "Lift" : "Ban"),
+      h("button", { type: "button", "aria-label": `Write to ${a.annotator.slice(0, 8)}`, onclick: () => write(a) }, "Write")),
   ];
   places.annotators.replaceChildren(
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Annotators" },
@@ -175,20 +221,19 @@ function drawAnnotators(annotators) {
 function drawControls(controls) {
   if (controls.length === 0) return places.controls.replaceChildren(h("p", {}, "No control has been answered yet."));
   places.controls.replaceChildren(
-    h("ul", { class: "cards" }, controls.map((c) => {
-      const points = c.histogram.map((p) => ({ name: String(p.answer), value: p.votes }));
-      return h("li", { class: "card" },
+    h("p", {}, "Look at each: is the known answer wrong, or does the picture mislead?"),
+    h("ul", { class: "cards" }, controls.map((c) =>
+      h("li", { class: "card" },
         c.picture ? h("img", { src: c.picture, alt: `Control, known ${c.question}: ${c.truth}`, loading: "lazy" }) : h("p", { class: "excerpt" }, c.text),
-        h("p", {}, h("strong", {}, `${c.question} ${c.truth}`), ` · ${figure(c.mean_error)} off`),
-        bars(points, { label: `${count(c.answers)} answers: ${points.map((p) => `${p.name} ${p.value} times`).join(", ")}`, width: 200, height: 90, every: Math.max(1, Math.ceil(points.length / 5)) }));
-    })));
+        h("dl", { class: "facts" }, c.facts.map((f) => h("div", {}, h("dt", {}, f.name), h("dd", {}, f.value)))),
+        drawn(c.chart)))));
 }
 
 // ---- What a requester does
 
 function ban(a) {
   const comment = h("textarea", { id: "comment", maxlength: 500 });
-  const box = dialog(`Ban ${a.annotator}`, [
+  const box = dialog(`Ban ${a.annotator.slice(0, 8)}`, [
     h("p", {}, "No more suites for this annotator; the votes are kept, and others are asked for them again. It can be lifted."),
     h("label", { for: "comment" }, "Why (only you see it)"), comment,
     h("p", {}, h("button", { type: "button", class: "danger", onclick: () => decide(box, "ban", { annotator: a.annotator, comment: comment.value.trim() }) }, "Ban")),
@@ -197,10 +242,34 @@ function ban(a) {
 }
 
 function lift(a) {
-  const box = dialog(`Lift the ban of ${a.annotator}`, [
+  const box = dialog(`Lift the ban of ${a.annotator.slice(0, 8)}`, [
     h("p", {}, a.ban?.comment ?? ""),
     h("p", {}, h("button", { type: "button", class: "main", onclick: () => decide(box, "lift", { annotator: a.annotator }) }, "Lift")),
   ], "Cancel");
+}
+
+function write(a) {
+  const text = h("textarea", { id: "message", maxlength: 900 });
+  const problem = h("p", { class: "note bad", role: "alert" });
+  const send = () => {
+    if (!text.value.trim()) {
+      problem.textContent = "Nothing is written yet.";
+      return text.focus();
+    }
+    return decide(box, "message", { annotator: a.annotator, text: text.value.trim() });
+  };
+  const erase = () => decide(box, "erase", { annotator: a.annotator });
+  const really = h("p", { hidden: true }, "What this annotator said of themselves is deleted and their access ends; votes stay. ",
+    h("button", { type: "button", class: "danger", onclick: erase }, "Erase for good"));
+  const box = dialog(`Write to ${a.annotator.slice(0, 8)}`, [
+    h("p", {}, "The annotator sees it with the next suite."),
+    h("label", { for: "message" }, "Message"), text, problem,
+    h("p", { class: "row" }, h("button", { type: "button", class: "main", onclick: send }, "Send"),
+      h("a", { class: "button", href: `/api/requester/annotators/${a.annotator}`, download: `${a.annotator}.json` }, "Their data"),
+      h("button", { type: "button", onclick: () => ((really.hidden = false), really.querySelector("button").focus()) }, "Erase personal data")),
+    really,
+  ], "Cancel");
+  text.focus();
 }
 
 async function decide(box, name, body) {

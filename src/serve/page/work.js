@@ -102,6 +102,25 @@ export class Work {
       this.progress.tasks = answer.suite.tasks;
     } else forgetPictures();
     this.open();
+    if (answer.messages) await this.messages();
+  }
+
+  /** What the requester wrote and was not seen yet, over whatever is on the screen. */
+  async messages() {
+    let unseen;
+    try {
+      unseen = (await annotator("messages")).messages.filter((m) => !m.seen);
+    } catch {
+      // The next suite brings them again.
+      return;
+    }
+    if (unseen.length === 0 || document.querySelector("dialog[open]")) return;
+    const words = unseen.flatMap((m) => m.text.split(/\n+/)).map((text) => h("p", {}, text));
+    dialog(say("message"), words, say("close"), () => {
+      annotator("messages/seen", { up_to: unseen.at(-1).id }).catch(() => {});
+      if (this.view) this.view.focus();
+      else document.querySelector("main h1")?.focus();
+    });
   }
 
   open() {
@@ -328,8 +347,9 @@ export class Work {
 
   // ---- When there is no suite
 
-  nothing({ reason, retry_seconds: seconds = 30 }) {
+  nothing({ reason, messages, retry_seconds: seconds = 30 }) {
     drop("suite");
+    if (messages) this.messages();
     if (reason === "wait") {
       plain(this.campaign, say("wait"), [this.greeting, say("wait.words")].filter(Boolean), [say("wait.now"), () => this.go()]);
       this.greeting = "";

@@ -49,6 +49,9 @@ pub struct Campaign {
     /// How annotators work on our server.
     #[serde(default)]
     pub serve: ServeEntry,
+    /// Networks that people are compared with: tables of predictions by name.
+    #[serde(default)]
+    pub predictions: BTreeMap<String, PathBuf>,
 }
 
 /// One question.
@@ -392,6 +395,7 @@ impl Project {
             ban: BanEntry::default(),
             votes: VoteMapping::default(),
             aggregate: AggregateEntry::default(),
+            predictions: BTreeMap::new(),
             serve: ServeEntry {
                 practice: 0,
                 ..ServeEntry::default()
@@ -576,6 +580,9 @@ impl Project {
                 .hint("`veche methods --help` lists them"))
                 .fail();
             }
+        }
+        for path in campaign.predictions.values_mut() {
+            *path = dir.join(&*path);
         }
         campaign.items.source = dir.join(&campaign.items.source);
         campaign.items.pictures = campaign.items.pictures.map(|p| dir.join(p));

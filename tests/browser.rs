@@ -1,4 +1,4 @@
-//! The pages in a real browser against the real server: tests/browser/, pictures under target/screenshots.
+//! The pages in a real browser against the real server, and a report: tests/browser/, pictures under target/screenshots.
 
 use crate::{
     server::{Client, Server, answers, runtime},
@@ -88,4 +88,32 @@ fn a_requester_watches_writes_bans_lifts_invites_and_takes_the_results_home() {
         }
     };
     lives("requester.py", 14, some_votes, 2);
+}
+
+#[test]
+fn a_report_can_be_read_wide_narrow_dark_and_on_paper_by_mouse_and_by_keyboard() {
+    let Some(python) = env::var_os("VECHE_TEST_BROWSER_PYTHON") else {
+        return skipped(
+            "VECHE_TEST_BROWSER_PYTHON names no Python with playwright (tests/run makes one)",
+        );
+    };
+    let Some(chromium) = chromium() else {
+        return skipped("there is no chromium");
+    };
+    let dir = Dir::new();
+    dir.campaign(60, 24);
+    dir.ok(&["pool", "build", "c"]);
+    dir.ok(&["simulate", "c", "--annotators", "30"]);
+    dir.ok(&["report", "c", "--network"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python)
+        .arg(root.join("tests/browser/report.py"))
+        .arg(dir.join("c/out/report.html"))
+        .arg(chromium)
+        .arg(root.join("target/screenshots"))
+        .output()
+        .unwrap();
+    let said = ran(output);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains("held"), "{}", said.out);
 }

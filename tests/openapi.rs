@@ -79,19 +79,21 @@ fn python() -> Option<PathBuf> {
     let python = env::var_os("VECHE_TEST_SCHEMATHESIS_PYTHON").map(PathBuf::from);
     if python.is_none() {
         skipped(
-            "VECHE_TEST_SCHEMATHESIS_PYTHON names no Python with schemathesis (tests/run makes one)",
+            "VECHE_TEST_SCHEMATHESIS_PYTHON names no Python with schemathesis (pip install -r tests/openapi/requirements.txt)",
         );
     }
     python
 }
 
 #[test]
+#[ignore = "not yet run to its end: takes many minutes; see docs/server.md"]
 fn generated_requests_get_no_answer_that_is_not_described_on_sqlite() {
     let Some(python) = python() else { return };
     check(&python, &campaign(40, 24, 5, 2), &[]);
 }
 
 #[test]
+#[ignore = "not yet run to its end: takes many minutes; see docs/server.md"]
 fn generated_requests_get_no_answer_that_is_not_described_on_postgresql() {
     let Some(python) = python() else { return };
     let Some(database) = crate::postgres::Postgres::make() else {

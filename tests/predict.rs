@@ -1,3 +1,5 @@
 //! Networks on photos: crops and pairings against the official code's, `veche predict`, `veche model check`.
 
+mod life;
 mod preprocessing;
+mod shards;

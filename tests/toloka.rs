@@ -67,7 +67,7 @@ impl Server {
 fn python() -> Option<String> {
     let python = std::env::var("VECHE_TEST_TOLOKA_PYTHON").ok();
     if python.is_none() {
-        skipped("VECHE_TEST_TOLOKA_PYTHON names no Python with toloka-kit: tests/run makes one");
+        skipped("VECHE_TEST_TOLOKA_PYTHON names no Python with tests/toloka/requirements.txt");
     }
     python
 }
@@ -93,6 +93,7 @@ fn flow(url: &str, python: &str) {
 }
 
 #[test]
+#[ignore = "has not been run to its end yet: needs VECHE_TEST_TOLOKA_PYTHON"]
 fn a_requesters_day_with_toloka_kit_unmodified() {
     let Some(python) = python() else { return };
     let dir = Dir::new();
@@ -101,6 +102,7 @@ fn a_requesters_day_with_toloka_kit_unmodified() {
 }
 
 #[test]
+#[ignore = "has not been run to its end yet: needs VECHE_TEST_TOLOKA_PYTHON"]
 fn the_same_day_on_postgresql() {
     let Some(python) = python() else { return };
     let Ok(server) = std::env::var("VECHE_TEST_POSTGRES") else {

@@ -15,6 +15,11 @@ pub struct CollusionSettings {
     pub level: f64,
     /// Pairs with fewer common items are not compared: 10.
     pub least: usize,
+    /// Pairs whose likeness is explained by less copying than this are not suspected, however surely they agree: 0.2. The good agree with
+    /// each other more than the model says.
+    pub copied: f64,
+    /// Answers that are multiples of this are round: 5. `None` for labels, which have no round ones.
+    pub round: Option<f64>,
 }
 
 impl Default for CollusionSettings {
@@ -22,6 +27,8 @@ impl Default for CollusionSettings {
         Self {
             level: 0.95,
             least: 10,
+            copied: 0.2,
+            round: Some(5.0),
         }
     }
 }
@@ -52,7 +59,7 @@ pub struct Pair {
     pub expected: f64,
     /// Probability of as many by chance, for this pair alone.
     pub p: f64,
-    /// The same for the most alike of all pairs compared (Bonferroni): below `1 − level` the pair is suspected.
+    /// The same for the most alike of all pairs compared (Bonferroni): below `1 − level`, with enough `copied`, the pair is suspected.
     pub p_all: f64,
     /// Share of the answers that was copied, were copying the only reason: `(equal − expected)/(common − expected)`.
     pub copied: f64,
@@ -80,9 +87,10 @@ const PRIOR: f64 = 5.0;
 
 /// Compares every pair of annotators with enough common items; at most one answer per annotator and item (the first is taken).
 ///
-/// The chance that a and b are equal on an item is the larger of two: the share of equal pairs among the *other* votes on the item (easy items
-/// make everybody equal), and `Σ_v p_a(v) p_b(v)` with the annotators' own distributions of answers (two who like round numbers are
-/// equal more often). It is multiplied by how much more often than expected a and b are equal to *everybody else* (the good
+/// The chance that a and b are equal on an item is the largest of three: the share of equal pairs among the *other* votes on the item (easy items
+/// make everybody equal); `Σ_v p_a(v) p_b(v)` with the annotators' own distributions of answers (two who always say 30 are equal); and
+/// `r_a r_b` times the share of other pairs that would be equal if all rounded their answers, `r` an annotator's share of round answers
+/// (two who round meet on the same round number). It is multiplied by how much more often than expected a and b are equal to *everybody else* (the good
 /// agree with each other). The number of equal answers is then judged by the Poisson binomial distribution, and the level is shared among
 /// all pairs.
 ///
@@ -95,7 +103,7 @@ pub fn collusion(given: &[Given], settings: &CollusionSettings) -> Result<Collus
         let reason = format!("answer {row} is not finite");
         return Err(Error::Points { reason });
     }
-    let crowd = Crowd::new(given);
+    let crowd = Crowd::new(given, settings.round);
     let n = crowd.of.len();
     // First pass: how alike each is to everybody. Second pass: each pair against that.
     let rows: Vec<(f64, f64)> = (0..n as u32)
@@ -159,7 +167,7 @@ pub fn collusion(given: &[Given], settings: &CollusionSettings) -> Result<Collus
     let compared = pairs.len();
     for pair in &mut pairs {
         pair.p_all = (pair.p * compared as f64).min(1.0);
-        pair.suspected = pair.p_all <= 1.0 - settings.level;
+        pair.suspected = pair.p_all <= 1.0 - settings.level && pair.copied >= settings.copied;
     }
     pairs.sort_by(|x, y| {
         x.p.total_cmp(&y.p)
@@ -203,13 +211,18 @@ struct Crowd {
     on: Vec<Vec<(u32, u32)>>,
     /// By item: votes for each different answer, and pairs of equal ones.
     counts: Vec<(Vec<u32>, f64)>,
+    /// By item, were all answers rounded: the place of each different answer among the round ones, votes for each of these, and pairs of equal
+    /// ones.
+    rounded: Vec<(Vec<u32>, Vec<u32>, f64)>,
+    /// By annotator: share of round answers; 0 where none are.
+    round: Vec<f64>,
     /// By annotator: different answers, ascending, and their shares.
     habits: Vec<Vec<(f64, f64)>>,
     usual: f64,
 }
 
 impl Crowd {
-    fn new(given: &[Given]) -> Self {
+    fn new(given: &[Given], round: Option<f64>) -> Self {
         let mut rows: Vec<(u32, u32, f64)> = given
             .iter()
             .map(|g| (g.item, g.annotator, g.value + 0.0))
@@ -221,6 +234,8 @@ impl Crowd {
         let items = rows.last().map_or(0, |r| r.0 as usize + 1);
         let (mut of, mut on) = (vec![Vec::new(); n], vec![Vec::new(); items]);
         let mut counts = vec![(Vec::new(), 0.0); items];
+        let mut rounded =
+            vec![(Vec::new(), Vec::new(), 0.0); if round.is_some() { items } else { 0 }];
         let mut answers: Vec<Vec<f64>> = vec![Vec::new(); n];
         let (mut equal, mut all) = (0.0, 0.0);
         for votes in rows.chunk_by(|a, b| a.0 == b.0) {
@@ -240,8 +255,33 @@ impl Crowd {
             let same: f64 = times.iter().map(|t| pairs(f64::from(*t))).sum();
             equal += same;
             all += pairs(votes.len() as f64);
+            if let Some(step) = round {
+                let (mut places, mut near): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+                for (i, (value, t)) in values.iter().zip(&times).enumerate() {
+                    let round = |v: f64| (v / step).round();
+                    if i == 0 || round(values[i - 1]) != round(*value) {
+                        near.push(0);
+                    }
+                    places.push(near.len() as u32 - 1);
+                    if let Some(last) = near.last_mut() {
+                        *last += t;
+                    }
+                }
+                let same_near = near.iter().map(|t| pairs(f64::from(*t))).sum();
+                rounded[item as usize] = (places, near, same_near);
+            }
             counts[item as usize] = (times, same);
         }
+        let round = answers
+            .iter()
+            .map(|own| {
+                let Some(step) = round.filter(|_| !own.is_empty()) else {
+                    return 0.0;
+                };
+                let on = own.iter().filter(|v| (*v / step).fract() == 0.0);
+                on.count() as f64 / own.len() as f64
+            })
+            .collect();
         let habits = answers
             .into_iter()
             .map(|mut own| {
@@ -256,6 +296,8 @@ impl Crowd {
             of,
             on,
             counts,
+            rounded,
+            round,
             habits,
             usual: if all > 0.0 { equal / all } else { 0.0 },
         }
@@ -273,11 +315,20 @@ impl Crowd {
                     continue;
                 }
                 let equal = mine == theirs;
-                // Pairs of equal answers that are left when a and b are taken out.
-                let with = |at: u32| f64::from(times[at as usize]) - 1.0;
-                let others = same - with(mine) - with(theirs) + f64::from(u8::from(equal));
                 let n = votes.len() as f64 - 2.0;
-                let chance = (others + PRIOR * self.usual) / (n * (n - 1.0) / 2.0 + PRIOR);
+                // Of the pairs that are left when a and b are taken out, the share of equal ones.
+                let left = |times: &[u32], same: f64, mine: u32, theirs: u32| {
+                    let with = |at: u32| f64::from(times[at as usize]) - 1.0;
+                    let both = f64::from(u8::from(mine == theirs));
+                    let others = same - with(mine) - with(theirs) + both;
+                    (others + PRIOR * self.usual) / (n * (n - 1.0) / 2.0 + PRIOR)
+                };
+                let mut chance = left(times, *same, mine, theirs);
+                if let Some((places, times, same)) = self.rounded.get(item as usize) {
+                    let (mine, theirs) = (places[mine as usize], places[theirs as usize]);
+                    let round = self.round[a as usize] * self.round[b as usize];
+                    chance = chance.max(round * left(times, *same, mine, theirs));
+                }
                 common[b as usize].push((equal, chance));
             }
         }
@@ -378,7 +429,7 @@ mod tests {
             value,
         };
         let mut given = vec![g(0, 0, 7.0), g(1, 0, 7.0), g(2, 0, 8.0)];
-        let crowd = Crowd::new(&given);
+        let crowd = Crowd::new(&given, None);
         assert!((crowd.usual - 1.0 / 3.0).abs() < 1e-15);
         crowd.partners(0, true, |b, common| {
             let habit: f64 = if b == 1 { 1.0 } else { 0.0 };

@@ -1,6 +1,9 @@
 //! The parts of the report that show items: label distributions, hardest controls, examples with their pictures.
 
-use super::{made, median};
+use super::{
+    made, median,
+    rivals::{Heard, said},
+};
 use crate::{
     Result,
     labels::{Labels, Method},
@@ -123,7 +126,7 @@ fn value(study: &Study, question: usize, answer: Answer) -> Value {
 }
 
 /// The controls that people miss most: a photo that fools everybody, or a truth that is wrong.
-pub(super) fn hardest(study: &Study, question: usize) -> Result<Hardest> {
+pub(super) fn hardest(study: &Study, question: usize, heard: &[Heard<'_>]) -> Result<Hardest> {
     let judged = study
         .votes
         .iter()
@@ -181,6 +184,7 @@ pub(super) fn hardest(study: &Study, question: usize) -> Result<Hardest> {
                         count: count(l),
                     })
                     .collect(),
+                others: said(study, question, heard, item),
             }
         })
         .collect();
@@ -192,7 +196,13 @@ pub(super) fn hardest(study: &Study, question: usize) -> Result<Hardest> {
 }
 
 /// A dozen items spread evenly over the labels, from the lowest to the highest.
-pub(super) fn examples(study: &Study, question: usize, result: &Labels, level: f64) -> Examples {
+pub(super) fn examples(
+    study: &Study,
+    question: usize,
+    result: &Labels,
+    level: f64,
+    heard: &[Heard<'_>],
+) -> Examples {
     let mut items = labelled_items(study);
     let chosen = match result {
         Labels::Numbers(result) => {
@@ -218,6 +228,7 @@ pub(super) fn examples(study: &Study, question: usize, result: &Labels, level: f
         let mut shown = ExampleItem {
             name: study.items[item].clone(),
             picture: picture(study, item),
+            others: said(study, question, heard, item),
             ..ExampleItem::default()
         };
         match result {
@@ -247,7 +258,7 @@ pub(super) fn examples(study: &Study, question: usize, result: &Labels, level: f
 }
 
 /// The shown picture of a task, small.
-fn picture(study: &Study, item: usize) -> Option<Picture> {
+pub(super) fn picture(study: &Study, item: usize) -> Option<Picture> {
     let (pool, project) = (study.pool.as_ref()?, study.project.as_ref()?);
     let path = project.pool_dir().join(pool.pictures.get(item)?.as_ref()?);
     let decoded = decode(&fs::read(path).ok()?, &DecodeLimits::default()).ok()?;

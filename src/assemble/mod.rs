@@ -1,11 +1,19 @@
 //! From a study and its results to what the report says. The statistics come from `veche-analysis` and `veche-pools`; here
 //! they are picked, counted and given to [`crate::report`], which draws.
 
+mod audits;
+mod benchmark;
+mod curves;
+mod grid;
 mod items;
+mod rivals;
+
+pub use rivals::Rival;
 
 use crate::{
     Problem, Result,
     cmd::score,
+    curves::{Field, find},
     labels::{Counting, Labels, Method, Rows, bake_off as compare, labels},
     pool::{PoolSummary, disk},
     provenance::Provenance,
@@ -98,8 +106,33 @@ pub fn bake_off(study: &Study, _question: usize, rows: &Rows, command: &str) -> 
     }
 }
 
+/// What a page shows besides a study.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    /// Networks to compare people with.
+    pub rivals: Vec<Rival>,
+    /// Folders of frozen benchmarks.
+    pub benchmarks: Vec<PathBuf>,
+    /// The study as the user named it, for the commands on the page.
+    pub subject: String,
+    /// Leave out curves and audits, which take longest.
+    pub brief: bool,
+    /// Folder for every figure as SVG.
+    pub figures: Option<PathBuf>,
+}
+
+impl Extras {
+    /// The flags that name the rivals.
+    fn flags(&self) -> String {
+        self.rivals
+            .iter()
+            .map(|r| format!(" --predictions {}={}", r.name, r.path.display()))
+            .collect()
+    }
+}
+
 /// Everything on the page.
-pub fn report(study: &Study, command: &str) -> Result<ReportData> {
+pub fn report(study: &Study, command: &str, extras: &Extras) -> Result<ReportData> {
     let verdicts = study.judge(study.rules())?;
     let policy = study.policy();
     let counting = Counting {
@@ -117,6 +150,7 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
         results.push((method, labels(study, question, method, counting)?));
     }
     let mut questions = Vec::new();
+    let mut chapters = Vec::new();
     for (question, (method, result)) in results.iter().enumerate() {
         let asked = &study.questions[question];
         let known = study.truths[question].iter().any(Option::is_some);
@@ -132,6 +166,41 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
         } else {
             None
         };
+        let heard = rivals::heard(study, question, &extras.rivals)?;
+        let made = |command: &str| made(study, &format!("{command} {}", extras.subject), None);
+        if known && !extras.brief && kind(study, question) != Kind::Choice {
+            let mut field = Field::of_study(study, question, None, settings, counting, 1)?;
+            for h in &heard {
+                field.add_predictions(&h.rival.name, &h.predictions, false)?;
+            }
+            let found = find(&field, &curves::usual(&field, true, None))?;
+            let mut notes: Vec<String> = Vec::new();
+            for note in heard.iter().filter_map(|h| h.rival.note.as_ref()) {
+                notes.push(note.clone());
+            }
+            let mut made = made("veche curves");
+            made.command += &format!(
+                " --question {}{} --by sex,overlap",
+                asked.name,
+                extras.flags()
+            );
+            made.inputs = field.sources.iter().map(|s| file_name(s)).collect();
+            chapters.push(curves::chapter(&field, &found, &notes, &made));
+        }
+        let of_networks = Made {
+            inputs: extras.rivals.iter().map(|r| file_name(&r.path)).collect(),
+            ..made(command)
+        };
+        chapters.extend(rivals::beside_labels(
+            study,
+            question,
+            result,
+            &heard,
+            &of_networks,
+        )?);
+        if !extras.brief {
+            chapters.push(audits::chapter(study, question, &verdicts, &made));
+        }
         questions.push(QuestionReport {
             name: asked.name.clone(),
             prompt: asked.prompt.clone(),
@@ -151,13 +220,22 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
                 settings.level,
             )),
             hardest: if known {
-                Some(items::hardest(study, question)?)
+                Some(items::hardest(study, question, &heard)?)
             } else {
                 None
             },
-            examples: Some(items::examples(study, question, result, settings.level)),
+            examples: Some(items::examples(
+                study,
+                question,
+                result,
+                settings.level,
+                &heard,
+            )),
             figures: Vec::new(),
         });
+    }
+    for dir in &extras.benchmarks {
+        chapters.push(benchmark::chapter(dir, &extras.rivals)?);
     }
     let n_controls = (0..study.items.len())
         .filter(|&i| study.is_control(i))
@@ -177,7 +255,7 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
     Ok(ReportData {
         title: study.title.clone(),
         simulated: study.simulated,
-        provenance: provenance(&study.provenance(command)?),
+        provenance: provenance(&origin(study, command, extras)?),
         totals: Totals {
             items: (study.items.len() - n_controls) as u64,
             votes: study.votes.len() as u64,
@@ -188,9 +266,28 @@ pub fn report(study: &Study, command: &str) -> Result<ReportData> {
         warnings,
         progress: summary.as_ref().map(|s| progress(study, s)),
         questions,
+        chapters,
         left_out: Some(left_out(study, &verdicts, policy)),
         secrecy: summary.as_ref().map(|s| secrecy(study, s)),
     })
+}
+
+fn file_name(path: &std::path::Path) -> String {
+    path.file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// Where a page comes from: the study and what was shown besides.
+fn origin(study: &Study, command: &str, extras: &Extras) -> Result<Provenance> {
+    let mut origin = study.provenance(command)?;
+    for rival in &extras.rivals {
+        origin = origin.with_file(&rival.path)?;
+    }
+    for dir in &extras.benchmarks {
+        origin = origin.with_file(&dir.join(crate::benchmark::MANIFEST))?;
+    }
+    Ok(origin)
 }
 
 fn provenance(origin: &Provenance) -> crate::report::Provenance {
@@ -451,33 +548,122 @@ fn secrecy(study: &Study, summary: &PoolSummary) -> Secrecy {
 }
 
 /// Reads, fills and writes the page, and its main pictures as files beside it.
-pub fn write_report(study: &Study, out: &std::path::Path, command: &str) -> Result<()> {
-    let data = report(study, command)?;
-    let page = crate::report::page(&data);
-    let write = |path: &std::path::Path, text: &str| {
-        crate::files::write_atomically(path, |w| std::io::Write::write_all(w, text.as_bytes()))
-    };
-    write(out, &page)?;
+pub fn write_report(
+    study: &Study,
+    out: &std::path::Path,
+    command: &str,
+    extras: &Extras,
+) -> Result<()> {
+    let data = report(study, command, extras)?;
+    write_page(&data, out)?;
     let figures = out.with_extension("figures");
     fs::create_dir_all(&figures).map_err(|e| Problem::io("make the folder", &figures, &e))?;
     for question in &data.questions {
         if let Some(rows) = &question.bake_off {
             let title = format!("Methods compared on controls: {}", question.name);
             let svg = crate::report::bakeoff_svg(rows, &question.kind, &title, data.simulated);
-            write(
-                &figures.join(format!("methods-{}.svg", question.name)),
-                &svg,
-            )?;
+            let name = format!("methods-{}.svg", question.name);
+            write(&figures.join(name), svg.as_bytes())?;
         }
         if let Some(annotators) = &question.annotators {
             let svg = crate::report::annotators_svg(annotators, &question.kind, data.simulated);
-            write(
-                &figures.join(format!("annotators-{}.svg", question.name)),
-                &svg,
-            )?;
+            let name = format!("annotators-{}.svg", question.name);
+            write(&figures.join(name), svg.as_bytes())?;
         }
     }
-    study
-        .provenance(command)?
-        .write(&crate::cmd::aggregate::beside(out))
+    let origin = origin(study, command, extras)?;
+    if let Some(dir) = &extras.figures {
+        write_figures(&data, dir, &origin)?;
+    }
+    origin.write(&crate::cmd::aggregate::beside(out))
+}
+
+fn write(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
+    crate::files::write_atomically(path, |w| std::io::Write::write_all(w, bytes))
+}
+
+fn write_page(data: &ReportData, out: &std::path::Path) -> Result<()> {
+    write(out, crate::report::page(data).as_bytes())
+}
+
+/// The file that says that a folder holds figures, so that nothing else is ever replaced.
+const FIGURES: &str = "figures.json";
+
+/// Every figure of the page as SVG.
+fn write_figures(data: &ReportData, dir: &std::path::Path, origin: &Provenance) -> Result<()> {
+    let figures = crate::report::figures(data);
+    crate::files::replace_dir_atomically(dir, FIGURES, |dir| {
+        for (name, svg) in &figures {
+            write(
+                &dir.join(format!("{name}.svg")),
+                svg.standalone().as_bytes(),
+            )?;
+        }
+        let titles: std::collections::BTreeMap<&str, &str> = figures
+            .iter()
+            .map(|(name, svg)| (name.as_str(), svg.title()))
+            .collect();
+        crate::provenance::write_json(&dir.join(FIGURES), &titles)?;
+        origin.write(&dir.join("provenance.json"))
+    })
+}
+
+/// The page of a table of mean guesses or of known answers: people (where there are guesses) and networks by the true answer.
+pub fn write_field_report(
+    mut field: Field,
+    out: &std::path::Path,
+    command: &str,
+    extras: &Extras,
+) -> Result<()> {
+    let mut notes = Vec::new();
+    for rival in &extras.rivals {
+        let predictions = crate::files::predictions::read_predictions(
+            &rival.path,
+            &crate::files::predictions::PredictionColumns::default(),
+            &field.quantity,
+            &mut crate::files::Skipped::strict(),
+        )?;
+        field.add_predictions(&rival.name, &predictions, false)?;
+        notes.extend(rival.note.clone());
+    }
+    if field.sides.is_empty() {
+        return crate::problem(
+            "there is no side to judge: the table has neither votes nor guesses",
+        )
+        .hint("add --predictions NAME=FILE, or --network with --pictures")
+        .fail();
+    }
+    let found = find(&field, &curves::usual(&field, false, None))?;
+    let made = Made {
+        command: format!("veche curves {}{}", extras.subject, extras.flags()),
+        inputs: field.sources.iter().map(|s| file_name(s)).collect(),
+        note: None,
+    };
+    let mut chapters = vec![curves::chapter(&field, &found, &notes, &made)];
+    let mut origin = Provenance::new(command, None);
+    origin.simulated = field.simulated;
+    for source in &field.sources {
+        origin = origin.with_file(source)?;
+    }
+    for dir in &extras.benchmarks {
+        chapters.push(benchmark::chapter(dir, &extras.rivals)?);
+        origin = origin.with_file(&dir.join(crate::benchmark::MANIFEST))?;
+    }
+    let data = ReportData {
+        title: field.title.clone(),
+        simulated: field.simulated,
+        provenance: provenance(&origin),
+        totals: Totals {
+            items: field.items.len() as u64,
+            controls: field.truth.iter().flatten().count() as u64,
+            ..Totals::default()
+        },
+        chapters,
+        ..ReportData::default()
+    };
+    write_page(&data, out)?;
+    if let Some(dir) = &extras.figures {
+        write_figures(&data, dir, &origin)?;
+    }
+    origin.write(&crate::cmd::aggregate::beside(out))
 }

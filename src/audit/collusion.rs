@@ -38,6 +38,14 @@ pub fn collusion(subject: &Subject<'_>, settings: &CollusionSettings) -> Result<
             })
         })
         .collect();
+    let labels = study
+        .votes
+        .iter()
+        .any(|v| v.question as usize == question && matches!(v.answer, Answer::Choice(_)));
+    let settings = &CollusionSettings {
+        round: settings.round.filter(|_| !labels),
+        ..*settings
+    };
     let found = compare(&given, settings)?;
     if found.compared == 0 {
         return problem(format!(

@@ -5,10 +5,11 @@ use super::{
     frozen::{Description, FORMAT, FrozenItem, MANIFEST, PICTURES, write_items},
     labelled::{Candidate, Labelled},
     plan::{Block, Plan},
+    ranges::AgeRange,
 };
 use crate::{
     Problem, Result,
-    files::{manifest::TrueAge, replace_dir_atomically, write_atomically},
+    files::{Table, manifest::TrueAge, replace_dir_atomically, write_atomically},
     problem,
     provenance::{Provenance, write_json},
     report::chart::{Bar, Bars, Chart, WIDE},
@@ -91,8 +92,10 @@ pub fn freeze(dir: &Path, labelled: &Labelled, plan: &Plan, how: &Freezing<'_>) 
             label_error: how.label_error,
             items_blake3: manifest,
         };
-        write_shortages(&dir.join("shortages.csv"), plan)?;
-        let svg = chart(plan, how.name).draw(WIDE).standalone();
+        write_shortages(&dir.join(SHORTAGES), plan)?;
+        let svg = coverage(&plan.blocks, plan.cap, how.name)
+            .draw(WIDE)
+            .standalone();
         write_text(&dir.join("coverage.svg"), &svg)?;
         write_text(
             &dir.join("CARD.md"),
@@ -212,6 +215,8 @@ pub fn write_shortages(path: &Path, plan: &Plan) -> Result<()> {
     })
 }
 
+const SHORTAGES: &str = "shortages.csv";
+
 const HEAD: [&str; 9] = [
     "stratum",
     "range",
@@ -224,8 +229,40 @@ const HEAD: [&str; 9] = [
     "unpaired",
 ];
 
+/// Reads what [`write_shortages`] wrote. Of the ranges only the names are known then.
+pub fn read_shortages(dir: &Path) -> Result<Vec<Block>> {
+    let table = Table::read(&dir.join(SHORTAGES))?;
+    let columns = HEAD.map(|name| table.column(name));
+    let mut at = [0; HEAD.len()];
+    for (place, column) in at.iter_mut().zip(columns) {
+        *place = column?;
+    }
+    let blocks = table.rows().map(|row| {
+        let count = |c: usize| -> Result<u32> {
+            let text = row.get(at[c]).trim();
+            text.parse()
+                .map_err(|_| Box::new(row.problem(at[c], "is no count")))
+        };
+        Ok(Block {
+            stratum: row.get(at[0]).to_owned(),
+            range: AgeRange {
+                name: row.get(at[1]).to_owned(),
+                from: 0.0,
+                to: None,
+            },
+            women: count(2)?,
+            men: count(3)?,
+            chosen: count(4)?,
+            women_missing: count(6)?,
+            men_missing: count(7)?,
+            unpaired: count(8)?,
+        })
+    });
+    blocks.collect()
+}
+
 /// The picture of the shortages: one bar per range, as long as a full range is.
-pub fn chart(plan: &Plan, name: &str) -> Chart {
+pub fn coverage(blocks: &[Block], cap: u32, name: &str) -> Chart {
     let bar = |b: &Block| Bar {
         name: b.name(),
         parts: [2 * b.chosen, b.women_missing, b.men_missing, b.unpaired]
@@ -241,11 +278,10 @@ pub fn chart(plan: &Plan, name: &str) -> Chart {
     ];
     Chart::Bars(Bars {
         title: format!(
-            "{name}: what each range has of the {} women and {} men it should have",
-            plan.cap, plan.cap
+            "{name}: what each range has of the {cap} women and {cap} men it should have"
         ),
         counted: "people".into(),
         parts: parts.map(str::to_owned).to_vec(),
-        bars: plan.blocks.iter().map(bar).collect(),
+        bars: blocks.iter().map(bar).collect(),
     })
 }

@@ -11,7 +11,7 @@ pub mod predictions;
 pub mod ranges;
 mod verify;
 
-pub use freeze::Freezing;
+pub use freeze::{Freezing, coverage, read_shortages};
 pub use frozen::{Frozen, FrozenItem, MANIFEST, read_frozen};
 pub use labelled::{LabelColumns, Labelled, read_labelled};
 pub use plan::{Cap, Plan, PlanOptions, plan};

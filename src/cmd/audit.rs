@@ -385,6 +385,7 @@ pub fn run(command: &Command) -> Result<()> {
             let settings = CollusionSettings {
                 level: args.common.confidence,
                 least: args.min_common,
+                ..CollusionSettings::default()
             };
             one(&args.common, |_| Ok(Audit::Collusion(settings)), &[])
         }

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod data;
+mod model;
 mod serve;
 mod watch;
 
@@ -20,9 +21,12 @@ pub enum Command {
     Pool(Pool),
     Aggregate(aggregate::Args),
     Benchmark(Benchmark),
+    Model(model::Args),
     Serve(serve::Args),
     #[command(hide = true)]
     PoolOnce(PoolOnce),
+    #[command(hide = true)]
+    ModelOnce(model::Once),
 }
 
 /// Time and memory of `pool build` without pictures, by the number of items
@@ -83,6 +87,7 @@ pub fn run(command: &Command) -> Result<()> {
                 pictures: false,
                 skip_bad_rows: false,
                 orphan_votes: false,
+                merge: false,
                 progress: &super::progress,
             };
             let summary = build::build(&project, &options)?;
@@ -96,6 +101,8 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Pool(args) => pool(args),
         Command::Aggregate(args) => aggregate::run(args),
         Command::Benchmark(args) => benchmark(args),
+        Command::Model(args) => model::run(args),
+        Command::ModelOnce(args) => model::once(args),
         Command::Serve(args) => serve::run(args),
     }
 }

@@ -1,9 +1,13 @@
 //! `veche curves`: people against networks by the true answer.
 
-use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs};
+use super::{
+    input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs},
+    network::{NetworkArgs, Said, photos_named, photos_of_campaign},
+};
 use crate::{
     Result,
-    curves::{Field, Findings, Wanted, find, pictures, tables, words},
+    config::Project,
+    curves::{Field, Findings, Wanted, age_like, find, pictures, tables, words},
     files::{
         Skipped, Table,
         guesses::{GuessColumns, Guesses},
@@ -12,10 +16,11 @@ use crate::{
     },
     labels::Counting,
     problem,
-    provenance::Provenance,
+    provenance::{Input, Provenance},
 };
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -34,6 +39,7 @@ use veche_pools::Scale;
     after_help = "Examples:\n  veche curves faces --question age --predictions MiVOLO=predictions.csv --out curves\n  \
     veche curves labels.csv --predictions net=net.csv --edges 0,3,10,18,30,40,50,60,70,80 --by sex --out curves\n  \
     veche curves truth.csv --predictions whole=a.csv --predictions \"face hidden=b.csv\" --out hidden\n  \
+    veche curves labels.csv --pictures photos --whole wide --out curves\n  \
     veche curves votes.csv --by overlap --methods mean,exp-mae --out overlap"
 )]
 pub struct Args {
@@ -45,9 +51,11 @@ pub struct Args {
     policy: PolicyArgs,
     #[command(flatten)]
     settings: MethodArgs,
-    /// Predictions of a network, item,age,sex[,score]; again for another, or for the same with a part hidden
-    #[arg(long, value_name = "NAME=FILE")]
-    predictions: Vec<String>,
+    #[command(flatten)]
+    networks: NetworkArgs,
+    /// Run no network where none is named
+    #[arg(long, conflicts_with = "network")]
+    no_network: bool,
     /// Also by sex, or error against votes per item
     #[arg(long, value_enum, value_delimiter = ',')]
     by: Vec<By>,
@@ -153,7 +161,7 @@ impl From<Classes> for ClassScheme {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let field = read(args)?;
+    let (field, inputs) = read(args)?;
     let curve = CurveSettings {
         level: args.confidence,
         resamples: args.resamples,
@@ -189,7 +197,7 @@ pub fn run(args: &Args) -> Result<()> {
     let found = find(&field, &wanted)?;
     let sentences = words(&field, &found);
     if let Some(out) = &args.out {
-        write(out, args, &field, &found, &sentences)?;
+        write(out, args, (&field, &found), &sentences, &inputs)?;
     }
     if args.json {
         return super::print_json(&as_json(&field, &found, &sentences));
@@ -201,8 +209,8 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// All sides on the same items.
-fn read(args: &Args) -> Result<Field> {
+/// All sides on the same items, and what a network was asked with that was run for it.
+fn read(args: &Args) -> Result<(Field, Vec<Input>)> {
     let mut skipped = Skipped::if_asked(args.input.skip_bad_rows);
     let columns = GuessColumns {
         item: args.input.item_column.clone(),
@@ -211,8 +219,10 @@ fn read(args: &Args) -> Result<Field> {
         sd: args.sd_column.clone(),
         sex: args.sex_column.clone(),
     };
+    let mut project = None;
     let mut field = if is_votes(args)? {
         let study = args.input.open()?;
+        project.clone_from(&study.project);
         let question = number_question(args, &study)?;
         super::input::need_truth(&study, question)?;
         let verdicts = args
@@ -256,20 +266,15 @@ fn read(args: &Args) -> Result<Field> {
         item: None,
         number: args.prediction_column.clone(),
     };
-    for given in &args.predictions {
-        let (name, path) = match given.split_once('=') {
-            Some((name, path)) if !name.trim().is_empty() && !path.is_empty() => {
-                (name.trim().to_owned(), Path::new(path))
-            }
-            _ => {
-                return problem("predictions need a name and a file")
-                    .value(given)
-                    .hint("write it like --predictions MiVOLO=predictions.csv")
-                    .fail();
-            }
-        };
+    let tables = args.networks.tables(project.as_ref())?;
+    for (name, path) in &tables {
         let predictions = read_predictions(path, &columns, &field.quantity, &mut skipped)?;
-        field.add_predictions(&name, &predictions, args.split_inputs)?;
+        field.add_predictions(name, &predictions, args.split_inputs)?;
+    }
+    let mut inputs = Vec::new();
+    if let Some(said) = said_now(args, &field, project.as_ref(), tables.is_empty())? {
+        field.add_predictions(&said.name, &said.predictions(), args.split_inputs)?;
+        inputs = said.inputs;
     }
     Field::say_skipped(&skipped);
     if field.sides.is_empty() {
@@ -278,7 +283,56 @@ fn read(args: &Args) -> Result<Field> {
             .hint("add --predictions NAME=FILE; a mean guess stands in a column `guess`, or name it with --guess-column")
             .fail();
     }
-    Ok(field)
+    Ok((field, inputs))
+}
+
+/// What a network says of the items whose answer is known: the one asked for; the built-in one where no other is named, answers are ages and
+/// the pictures are at hand.
+fn said_now(
+    args: &Args,
+    field: &Field,
+    project: Option<&Project>,
+    none_named: bool,
+) -> Result<Option<Said>> {
+    let asked = args.networks.network.is_some();
+    let usual = none_named && !args.no_network && age_like(&field.quantity);
+    if !asked && !usual {
+        return Ok(None);
+    }
+    let known: BTreeSet<&str> = field
+        .items
+        .iter()
+        .zip(field.truth.iter().zip(&field.class))
+        .filter(|(_, (truth, class))| truth.is_some() || class.is_some())
+        .map(|(item, _)| item.as_str())
+        .collect();
+    let photos = match (project, &args.networks.pictures) {
+        (_, Some(dir)) => Ok(photos_named(dir, known.iter().copied())),
+        (Some(project), None) => photos_of_campaign(&project.dir),
+        (None, None) if asked => problem("nothing says where the pictures of these items are")
+            .hint("name their folder with --pictures")
+            .fail(),
+        (None, None) => return Ok(None),
+    };
+    let said = photos.and_then(|mut photos| {
+        photos.retain(|p| p.people.iter().any(|p| known.contains(p.item.as_str())));
+        if !asked {
+            super::note(&format!(
+                "no network is named: the built-in one looks at {} pictures (--no-network leaves it out)",
+                photos.len()
+            ));
+        }
+        args.networks.run(&photos)
+    });
+    match said {
+        Ok(said) => Ok(Some(said)),
+        Err(problem) if asked || args.networks.pictures.is_some() => Err(problem),
+        // Nobody asked for it: curves of people are what was wanted.
+        Err(problem) => {
+            super::warn(&format!("the built-in network was left out: {problem}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Whether VOTES are single votes: a campaign, or a table that says who answered.
@@ -311,15 +365,16 @@ fn number_question(args: &Args, study: &crate::study::Study) -> Result<usize> {
 fn write(
     out: &Path,
     args: &Args,
-    field: &Field,
-    found: &Findings,
+    (field, found): (&Field, &Findings),
     sentences: &[String],
+    inputs: &[Input],
 ) -> Result<()> {
     let mut origin = Provenance::new("veche curves", Some(args.seed));
     origin.simulated = field.simulated;
     for source in &field.sources {
         origin = origin.with_file(source)?;
     }
+    origin.inputs.extend_from_slice(inputs);
     let drawn = pictures(field, found);
     let sheets = tables(field, found);
     replace_dir_atomically(out, "findings.txt", |dir| {

@@ -1,11 +1,13 @@
 //! `veche demo`: the whole loop in one command, on drawn faces or on your own pictures.
 
-use super::{aggregate, init, input::VotesArgs, simulate};
+use super::{aggregate, init, input::VotesArgs, network, simulate};
 use crate::{
-    Problem, Result, assemble,
+    Problem, Result,
+    assemble::{self, Extras},
     config::{self, Project},
     files::{Table, write_atomically},
     labels::{Counting, Labels, Method, Rows, bake_off, labels, settings},
+    model::predict::sight::Whole,
     pictures::{RenderSpec, faces::draw_face, render},
     pool::build,
     problem,
@@ -56,6 +58,9 @@ pub struct Args {
     /// Column, or template with {columns}, that names the controls' pictures
     #[arg(long, requires = "controls")]
     pub control_path: Option<String>,
+    /// What a picture is to the network, which people are compared with
+    #[arg(long, value_enum, default_value = "face")]
+    pub whole: Whole,
     /// Leave bad rows and pictures out and count them
     #[arg(long)]
     pub skip_bad_rows: bool,
@@ -69,6 +74,9 @@ pub struct Args {
 
 /// The file that says "this folder is a demo", so that nothing else is ever removed.
 const MARKER: &str = "demo.json";
+/// What must be said of the network on drawn faces.
+const DRAWN: &str = "The faces are drawn and the annotators simulated: the network learned from photos, so its errors here only show how people and \
+    networks are compared. On your photos (--items, --controls) they mean something.";
 const ITEMS: usize = 600;
 const CONTROLS: usize = 120;
 
@@ -107,6 +115,7 @@ pub fn run(args: &Args) -> Result<()> {
         pictures: true,
         skip_bad_rows: args.skip_bad_rows,
         orphan_votes: false,
+        merge: false,
         progress: &super::progress,
     };
     let summary = build::build(&project, &options)?;
@@ -171,11 +180,23 @@ pub fn run(args: &Args) -> Result<()> {
     }
     super::print(&text);
 
+    step("network", "the built-in one looks at the same pictures");
+    let said = network::run(None, &network::photos_of_campaign(&args.out)?, args.whole)?;
+    let mut rival = said.write(&project.out_dir().join("report.predictions"))?;
+    if args.items.is_none() {
+        rival.note = Some(DRAWN.into());
+    }
+
     step("labels and report", "");
     let labels = project.out_dir().join("labels.csv");
     aggregate::of_study(&study, &aggregate::Args::of_campaign(&args.out, labels))?;
     let report = project.out_dir().join("report.html");
-    assemble::write_report(&study, &report, "veche demo")?;
+    let extras = Extras {
+        rivals: vec![rival],
+        subject: args.out.display().to_string(),
+        ..Extras::default()
+    };
+    assemble::write_report(&study, &report, "veche demo", &extras)?;
     super::note(&format!(
         "done in {:.1} s; open the report in a browser:",
         start.elapsed().as_secs_f64()

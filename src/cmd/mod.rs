@@ -13,6 +13,7 @@ pub mod input;
 pub mod man;
 pub mod methods;
 pub mod model;
+pub mod network;
 pub mod plan;
 pub mod pool;
 pub mod predict;

@@ -99,7 +99,7 @@ pub struct Run {
 }
 
 /// Who computes.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Runtime {
     /// What the inputs and outputs mean (TOML), for networks that veche did not import
     #[arg(long, value_name = "FILE")]

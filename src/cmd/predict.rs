@@ -86,7 +86,7 @@ pub struct Args {
     /// Folder for pictures with boxes and answers painted on them
     #[arg(long, value_name = "DIR")]
     pub draw: Option<PathBuf>,
-    /// Photos in one run of the network [default: 8, on an accelerator 64]
+    /// Photos in one run of the network [default: 32, on an accelerator 64]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub batch: Option<u32>,
     /// Leave out rows of the table that cannot be read
@@ -197,10 +197,11 @@ pub fn workers(runtime: &Runtime) -> usize {
     }
 }
 
-/// Photos in one run, where nothing is asked for: small batches are quickest on a processor, large ones on an accelerator.
+/// Photos in one run, where nothing is asked for. A processor takes them one by one all the same, on every core; at the end of a run cores wait
+/// for the last of them, so that runs should not be short.
 pub fn usual_batch(runtime: &Runtime) -> u32 {
     if runtime.provider == Provider::Cpu {
-        8
+        32
     } else {
         64
     }

@@ -317,7 +317,10 @@ impl Field {
                 sex_right: rights.iter().any(Option::is_some).then_some(rights),
             });
         }
-        self.sources.push(predictions.path.clone());
+        // What a network said a moment ago stands in no file.
+        if predictions.path.is_file() {
+            self.sources.push(predictions.path.clone());
+        }
         Ok(())
     }
 

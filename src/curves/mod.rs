@@ -10,7 +10,25 @@ mod words;
 
 pub use field::{Field, FieldSide, SideKind, age_like};
 pub use findings::{ClassRow, Findings, Group, Set, SexRow, Wanted, find};
-pub use pictures::{Picture, pictures};
+pub(crate) use pictures::slug;
+pub use pictures::{Picture, pictures, themed_pictures};
 pub use sheet::{Cell, Sheet};
 pub use tables::tables;
-pub use words::words;
+pub use words::{told, words};
+
+/// What a sentence or a picture is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    /// Errors of all sides by the true answer.
+    Errors,
+    /// Who is better where.
+    Contest,
+    /// Women and men apart.
+    BySex,
+    /// Accuracy in the classes of benchmarks.
+    Classes,
+    /// Accuracy of sex.
+    Sex,
+    /// Error against votes per item.
+    Overlap,
+}

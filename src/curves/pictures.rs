@@ -1,6 +1,6 @@
 //! Findings as charts.
 
-use super::{Field, Findings, Group, Set, SideKind};
+use super::{Field, Findings, Group, Set, SideKind, Theme, words::theme};
 use crate::report::{
     chart::{
         Axis, Chart, Counts, CurveDot, CurveSeries, Curves, Line, LinePoint, LineSeries, Stretch,
@@ -50,6 +50,12 @@ struct Studio<'a> {
 
 /// All pictures: error and bias per group, women beside men per side, the difference of each pair, sex, overlap.
 pub fn pictures(field: &Field, found: &Findings) -> Vec<Picture> {
+    let themed = themed_pictures(field, found);
+    themed.into_iter().map(|(_, picture)| picture).collect()
+}
+
+/// The same, each with what it is about.
+pub fn themed_pictures(field: &Field, found: &Findings) -> Vec<(Theme, Picture)> {
     let mut pictures = Vec::new();
     if let Some(ranges) = &found.ranges {
         let studio = Studio {
@@ -64,7 +70,7 @@ pub fn pictures(field: &Field, found: &Findings) -> Vec<Picture> {
             studio.by_sex(&mut pictures);
         }
         if !found.sexes.is_empty() {
-            pictures.push(studio.sexes());
+            pictures.push((Theme::Sex, studio.sexes()));
         }
     }
     if let Some(overlap) = &found.overlap {
@@ -84,7 +90,7 @@ pub fn pictures(field: &Field, found: &Findings) -> Vec<Picture> {
                     .collect(),
             })
             .collect();
-        pictures.push(Picture {
+        let picture = Picture {
             file: "overlap.svg".into(),
             chart: Chart::Line(Line {
                 title: format!("What more votes buy: {} by votes per item", field.title),
@@ -93,7 +99,8 @@ pub fn pictures(field: &Field, found: &Findings) -> Vec<Picture> {
                 series,
                 from_zero: false,
             }),
-        });
+        };
+        pictures.push((Theme::Overlap, picture));
     }
     pictures
 }
@@ -103,7 +110,7 @@ fn pair(mean: &Mean) -> Option<(f64, f64)> {
 }
 
 /// A name as a part of a file's name.
-fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     let mut slug = String::new();
     for c in name.to_lowercase().chars() {
         if c.is_alphanumeric() {
@@ -116,7 +123,7 @@ fn slug(name: &str) -> String {
 }
 
 impl Studio<'_> {
-    fn group(&self, group: &Group, pictures: &mut Vec<Picture>) {
+    fn group(&self, group: &Group, pictures: &mut Vec<(Theme, Picture)>) {
         let ending = if group.name == "all" {
             String::new()
         } else {
@@ -154,10 +161,11 @@ impl Studio<'_> {
                 {
                     self.strip(&mut chart, (*a, *b), contest);
                 }
-                pictures.push(Picture {
+                let picture = Picture {
                     file: format!("{name}{ending}{file}.svg"),
                     chart: Chart::Curves(chart),
-                });
+                };
+                pictures.push((theme(group, Theme::Errors), picture));
             }
         }
         for (a, b, contest) in &group.contests {
@@ -208,15 +216,16 @@ impl Studio<'_> {
                 name: "common to both".into(),
                 bars,
             }];
-            pictures.push(Picture {
+            let picture = Picture {
                 file: format!("difference{ending}-{}-{}.svg", slug(first), slug(second)),
                 chart: Chart::Curves(chart),
-            });
+            };
+            pictures.push((theme(group, Theme::Contest), picture));
         }
     }
 
     /// Women beside men, a picture per side.
-    fn by_sex(&self, pictures: &mut Vec<Picture>) {
+    fn by_sex(&self, pictures: &mut Vec<(Theme, Picture)>) {
         for (s, side) in self.field.sides.iter().enumerate() {
             let of = |group: &Group| -> Option<Vec<CurvePoint>> {
                 let set = group.sets.last()?;
@@ -249,10 +258,11 @@ impl Studio<'_> {
                 );
                 let mut chart = self.curves(title, figure, series);
                 chart.counts = counts;
-                pictures.push(Picture {
+                let picture = Picture {
                     file: format!("{name}-by-sex-{}.svg", slug(&side.name)),
                     chart: Chart::Curves(chart),
-                });
+                };
+                pictures.push((Theme::BySex, picture));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the figures say, in sentences.
 
-use super::{Field, Findings, Group, SideKind};
+use super::{Field, Findings, Group, SideKind, Theme};
 use crate::report::format::{
     count, decimals, interval, level, number, percent, plural, signed, with_unit,
 };
@@ -40,6 +40,16 @@ impl Style<'_> {
 
 /// The sentences, one per line, most important first.
 pub fn words(field: &Field, found: &Findings) -> Vec<String> {
+    let mut lines = Vec::new();
+    if field.simulated {
+        lines.push("SIMULATED annotators: nobody looked at anything.".into());
+    }
+    lines.extend(told(field, found).into_iter().map(|(_, line)| line));
+    lines
+}
+
+/// The same sentences without that on simulation, each with what it is about.
+pub fn told(field: &Field, found: &Findings) -> Vec<(Theme, String)> {
     let errors = found
         .groups
         .iter()
@@ -51,9 +61,6 @@ pub fn words(field: &Field, found: &Findings) -> Vec<String> {
         decimals: decimals(errors),
     };
     let mut lines = Vec::new();
-    if field.simulated {
-        lines.push("SIMULATED annotators: nobody looked at anything.".into());
-    }
     if let Some(ranges) = &found.ranges {
         for group in &found.groups {
             group_words(field, found, ranges, group, &style, &mut lines);
@@ -61,8 +68,9 @@ pub fn words(field: &Field, found: &Findings) -> Vec<String> {
     }
     if found.outside > 0 {
         let items = plural(found.outside as u64, "item lies", "items lie");
-        lines.push(format!(
-            "{items} below the first range and in no figure by range."
+        lines.push((
+            Theme::Errors,
+            format!("{items} below the first range and in no figure by range."),
         ));
     }
     for row in &found.classes {
@@ -70,14 +78,17 @@ pub fn words(field: &Field, found: &Findings) -> Vec<String> {
             &row.accuracy,
             if row.common { "" } else { ", all its items" },
         );
-        lines.push(format!(
-            "{}: {} {} in the right class of {}{items} (one class off allowed: {}), {} items.",
-            row.side,
-            percent(a.exact.value),
-            percent_interval(&a.exact),
-            row.scheme.name,
-            percent(a.one_off.value),
-            count(a.items as u64)
+        lines.push((
+            Theme::Classes,
+            format!(
+                "{}: {} {} in the right class of {}{items} (one class off allowed: {}), {} items.",
+                row.side,
+                percent(a.exact.value),
+                percent_interval(&a.exact),
+                row.scheme.name,
+                percent(a.one_off.value),
+                count(a.items as u64)
+            ),
         ));
     }
     for row in &found.sexes {
@@ -94,13 +105,16 @@ pub fn words(field: &Field, found: &Findings) -> Vec<String> {
                     percent(p.share.value)
                 ))
             });
-            lines.push(format!(
-                "{}: sex right in {} {} of {} items{}.",
-                field.sides[row.side].name,
-                percent(all.share.value),
-                percent_interval(&all.share),
-                count(all.items as u64),
-                worst.unwrap_or_default()
+            lines.push((
+                Theme::Sex,
+                format!(
+                    "{}: sex right in {} {} of {} items{}.",
+                    field.sides[row.side].name,
+                    percent(all.share.value),
+                    percent_interval(&all.share),
+                    count(all.items as u64),
+                    worst.unwrap_or_default()
+                ),
             ));
         }
     }
@@ -122,7 +136,7 @@ fn group_words(
     ranges: &Ranges,
     group: &Group,
     style: &Style<'_>,
-    lines: &mut Vec<String>,
+    lines: &mut Vec<(Theme, String)>,
 ) {
     let who = if group.name == "all" {
         String::new()
@@ -171,15 +185,24 @@ fn group_words(
             {
                 line += &format!("; best at {}, worst at {}", at(best), at(worst));
             }
-            lines.push(line + ".");
+            lines.push((theme(group, Theme::Errors), line + "."));
         }
     }
     for (a, b, contest) in &group.contests {
-        contest_words(field, ranges, &who, (*a, *b), contest, found, style, lines);
+        let line = contest_words(field, ranges, &who, (*a, *b), contest, found, style);
+        lines.push((theme(group, Theme::Contest), line));
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "one sentence needs all of them")]
+/// What is said of one sex is about the sexes.
+pub(super) fn theme(group: &Group, of_all: Theme) -> Theme {
+    if group.name == "all" {
+        of_all
+    } else {
+        Theme::BySex
+    }
+}
+
 fn contest_words(
     field: &Field,
     ranges: &Ranges,
@@ -188,15 +211,13 @@ fn contest_words(
     contest: &Contest,
     found: &Findings,
     style: &Style<'_>,
-    lines: &mut Vec<String>,
-) {
+) -> String {
     let (first, second) = (&field.sides[a], &field.sides[b]);
     let Some(difference) = &contest.difference else {
-        lines.push(format!(
+        return format!(
             "{who}{} and {} have no item in common.",
             first.name, second.name
-        ));
-        return;
+        );
     };
     let (better, worse) = if difference.value > 0.0 {
         (second, first)
@@ -292,10 +313,10 @@ fn contest_words(
             count(contest.tested as u64)
         );
     }
-    lines.push(line + ".");
+    line + "."
 }
 
-fn overlap_words(overlap: &Overlap, style: &Style<'_>, lines: &mut Vec<String>) {
+fn overlap_words(overlap: &Overlap, style: &Style<'_>, lines: &mut Vec<(Theme, String)>) {
     for curve in &overlap.curves {
         let (Some(first), Some(last)) = (curve.points.first(), curve.points.last()) else {
             continue;
@@ -329,7 +350,7 @@ fn overlap_words(overlap: &Overlap, style: &Style<'_>, lines: &mut Vec<String>) 
                 style.value(floor)
             );
         }
-        lines.push(line + ".");
+        lines.push((Theme::Overlap, line + "."));
     }
     let mut line = format!("Overlap was tried on {} items", count(overlap.items as u64));
     if overlap.left_out > 0 {
@@ -339,5 +360,6 @@ fn overlap_words(overlap: &Overlap, style: &Style<'_>, lines: &mut Vec<String>) 
             overlap.most
         );
     }
-    lines.push(line + ", annotators being judged by all their other votes.");
+    line += ", annotators being judged by all their other votes.";
+    lines.push((Theme::Overlap, line));
 }

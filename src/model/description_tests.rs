@@ -114,17 +114,7 @@ fn a_single_column_of_female_probability_is_turned() {
     assert_eq!(answers[0].male, Some(0.25));
 }
 
-fn cases() -> u32 {
-    let cases = std::env::var("VECHE_FUZZ_CASES").ok();
-    // Each case here stands for four of the checkpoint reader's.
-    cases
-        .and_then(|n| n.parse().ok())
-        .map_or(256, |n: u32| n / 4)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
-
     #[test]
     fn no_text_makes_the_reader_panic(at in 0usize..300, len in 0usize..20, new in "[\\PC\n]{0,12}") {
         let mut text: Vec<char> = FAIR.chars().collect();

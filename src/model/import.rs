@@ -24,6 +24,21 @@ const OPSET: i64 = 20;
 /// The file format of onnx 1.15, which brought that set.
 const IR: i64 = 9;
 
+/// A model of ours without graph and metadata.
+pub fn model() -> Model {
+    Model {
+        ir_version: Some(IR),
+        producer_name: Some("veche".to_owned()),
+        producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        graph: None,
+        opset_import: vec![OperatorSet {
+            domain: Some(String::new()),
+            version: Some(OPSET),
+        }],
+        metadata: Vec::new(),
+    }
+}
+
 /// What was found and made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Imported {
@@ -142,14 +157,6 @@ pub fn import(
         metadata.push(("veche.published", format!("{family}_{published}")));
     }
     let model = Model {
-        ir_version: Some(IR),
-        producer_name: Some("veche".to_owned()),
-        producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        graph: None,
-        opset_import: vec![OperatorSet {
-            domain: Some(String::new()),
-            version: Some(OPSET),
-        }],
         metadata: metadata
             .into_iter()
             .map(|(key, value)| Entry {
@@ -157,6 +164,7 @@ pub fn import(
                 value: Some(value),
             })
             .collect(),
+        ..self::model()
     };
     let bytes = file::write(out, &model, &graph, &weights)?;
     let expected = variant.expected();

@@ -15,6 +15,7 @@ pub mod network;
 pub mod npy;
 pub mod onnx;
 pub mod pairing;
+pub mod peak;
 pub mod predict;
 pub mod published;
 pub mod source;

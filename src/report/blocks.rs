@@ -27,9 +27,20 @@ pub(crate) struct Block {
     pub(crate) heading: String,
     pub(crate) text: Vec<String>,
     pub(crate) figure: Option<Safe>,
+    /// Further pictures, each below its own title.
+    pub(crate) figures: Vec<Titled>,
     pub(crate) cards: Vec<PictureCard>,
     pub(crate) table: Option<Table>,
+    /// Further tables.
+    pub(crate) tables: Vec<Table>,
     pub(crate) made: Option<Made>,
+}
+
+/// A picture with its title in words beside it.
+#[derive(Serialize)]
+pub(crate) struct Titled {
+    pub(crate) title: String,
+    pub(crate) svg: Safe,
 }
 
 /// A picture with what is known about it.
@@ -64,6 +75,8 @@ pub(crate) struct Table {
     pub(crate) caption: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: Vec<Row>,
+    /// Shown only when asked for.
+    pub(crate) folded: bool,
 }
 
 /// A column; `sorted` is `ascending`, `descending` or empty, as `aria-sort` says it.
@@ -130,6 +143,7 @@ impl Table {
             caption: caption.into(),
             columns: columns.collect(),
             rows: Vec::new(),
+            folded: false,
         }
     }
 
@@ -166,10 +180,29 @@ impl Easel {
         Some(Safe::from_safe_string(wide + &narrow))
     }
 
+    /// The same with its title, for a block with several pictures.
+    pub(crate) fn titled(&mut self, chart: &Chart) -> Option<Titled> {
+        let title = chart.draw(WIDE).title().to_owned();
+        let svg = self.chart(chart)?;
+        Some(Titled { title, svg })
+    }
+
     /// A small picture for a card.
     pub(crate) fn mini(&mut self, svg: Svg) -> Option<Safe> {
         Some(Safe::from_safe_string(self.place(svg, "mini")))
     }
+}
+
+/// Items by votes collected.
+pub(crate) fn progress_chart(data: &Progress) -> Chart {
+    let marks = vec![Mark::new("wanted", data.wanted as f64, MarkKind::Target)];
+    Chart::Histogram(Histogram::one(
+        "Items by votes collected",
+        Axis::new("votes on an item", ""),
+        "items",
+        data.votes_per_item.clone(),
+        marks,
+    ))
 }
 
 /// The sentence on progress, and its histogram.
@@ -184,19 +217,11 @@ pub(crate) fn progress(data: &Progress, easel: &mut Easel) -> Section {
         count(data.votes_wanted),
         share(data.votes_collected, data.votes_wanted),
     )];
-    let marks = vec![Mark::new("wanted", data.wanted as f64, MarkKind::Target)];
-    let chart = Histogram::one(
-        "Items by votes collected",
-        Axis::new("votes on an item", ""),
-        "items",
-        data.votes_per_item.clone(),
-        marks,
-    );
     let block = Block {
         id: "progress-votes".into(),
         heading: "Votes per item".into(),
         text,
-        figure: easel.chart(&Chart::Histogram(chart)),
+        figure: easel.chart(&progress_chart(data)),
         made: Some(data.made.clone()),
         ..Block::default()
     };
@@ -208,8 +233,8 @@ pub(crate) fn progress(data: &Progress, easel: &mut Easel) -> Section {
     }
 }
 
-/// Which votes count under which policy.
-pub(crate) fn left_out(data: &LeftOut, easel: &mut Easel) -> Section {
+/// Votes kept and left out, by policy.
+pub(crate) fn left_out_chart(data: &LeftOut) -> Chart {
     let mut reasons: Vec<&str> = Vec::new();
     for reason in data.policies.iter().flat_map(|p| &p.reasons) {
         if !reasons.contains(&reason.reason.as_str()) {
@@ -231,12 +256,16 @@ pub(crate) fn left_out(data: &LeftOut, easel: &mut Easel) -> Section {
             chosen: p.in_force,
         }
     });
-    let chart = Bars {
+    Chart::Bars(Bars {
         title: "Votes kept and left out, by policy".into(),
         counted: "votes".into(),
         parts: parts.clone(),
         bars: bars.collect(),
-    };
+    })
+}
+
+/// Which votes count under which policy.
+pub(crate) fn left_out(data: &LeftOut, easel: &mut Easel) -> Section {
     let mut table = Table::new(
         "Votes left out, by policy and reason",
         &["policy", "reason", "#votes", "#share"],
@@ -273,7 +302,7 @@ pub(crate) fn left_out(data: &LeftOut, easel: &mut Easel) -> Section {
         id: "left-out-votes".into(),
         heading: "By policy and reason".into(),
         text,
-        figure: easel.chart(&Chart::Bars(chart)),
+        figure: easel.chart(&left_out_chart(data)),
         table: Some(table),
         made: Some(data.made.clone()),
         ..Block::default()

@@ -2,7 +2,7 @@
 
 use super::blocks::{Block, Easel, Fact, PictureCard};
 use super::chart::{Axis, Bins, Histogram, Mark, MarkKind, mini_interval};
-use super::data::{Examples, HardControl, Hardest, Kind, Value};
+use super::data::{Examples, HardControl, Hardest, Kind, Said, Value};
 use super::format::{count, interval, label_decimals, level, number, percent, signed, with_unit};
 use super::question::{Words, choice_bars};
 
@@ -34,6 +34,7 @@ pub(crate) fn examples_block(
             facts.push(Fact::new("confidence", percent(confidence)));
         }
         facts.push(Fact::new("votes", count(item.votes)));
+        facts.extend(others(&item.others, w, d));
         let chart = match (&item.label, range) {
             (Value::Number(v), Some(range)) if v.is_finite() => easel.mini(mini_interval(
                 &format!("Label of {}", item.name),
@@ -66,6 +67,12 @@ pub(crate) fn examples_block(
         made: Some(examples.made.clone()),
         ..Block::default()
     }
+}
+
+/// What networks say.
+fn others<'a>(said: &'a [Said], w: &'a Words<'_>, d: usize) -> impl Iterator<Item = Fact> + 'a {
+    said.iter()
+        .map(move |said| Fact::new(&said.who, w.label(&said.what, d)))
 }
 
 /// The hardest controls.
@@ -136,6 +143,7 @@ fn hard_card(control: &HardControl, w: &Words<'_>, easel: &mut Easel) -> Picture
         }
     }
     facts.push(Fact::new("answers", count(control.answers)));
+    facts.extend(others(&control.others, w, d));
     let title = format!("Answers on {}", control.name);
     let chart = match &control.truth {
         Value::Number(v) => {

@@ -22,6 +22,9 @@ pub struct ReportData {
     pub progress: Option<Progress>,
     /// One per question, in the order in which they are asked.
     pub questions: Vec<QuestionReport>,
+    /// Curves, audits, a benchmark, networks: whatever the data allow.
+    #[serde(default)]
+    pub chapters: Vec<super::Chapter>,
     /// Which votes count, and which do not.
     pub left_out: Option<LeftOut>,
     /// Whether controls can be told from items.
@@ -297,6 +300,18 @@ pub struct HardControl {
     pub numbers: Bins,
     /// For choices: how often each label was answered.
     pub choices: Vec<ChoiceCount>,
+    /// What others say: networks.
+    #[serde(default)]
+    pub others: Vec<Said>,
+}
+
+/// What somebody else says about an item.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Said {
+    /// Who: a network's name.
+    pub who: String,
+    /// What.
+    pub what: Value,
 }
 
 /// A value of a question: a number or a label.
@@ -342,6 +357,9 @@ pub struct ExampleItem {
     pub confidence: Option<f64>,
     /// Votes that count.
     pub votes: u64,
+    /// What others say: networks.
+    #[serde(default)]
+    pub others: Vec<Said>,
 }
 
 /// A picture carried inside the page.

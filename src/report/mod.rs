@@ -5,6 +5,7 @@
 
 mod blocks;
 mod cards;
+mod chapter;
 pub mod chart;
 mod data;
 pub(crate) mod format;
@@ -14,5 +15,6 @@ mod question;
 mod sample;
 
 pub use cards::{HardCard, hard_cards};
+pub use chapter::{Chapter, Drawing, Grid, GridCell, Passage, Photo};
 pub use data::*;
-pub use page::{annotators_svg, bakeoff_inline, bakeoff_svg, page};
+pub use page::{annotators_svg, bakeoff_inline, bakeoff_svg, figures, page};

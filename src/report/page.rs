@@ -1,10 +1,14 @@
 //! The page: data in, one HTML file out.
 
-use super::blocks::{Cell, Easel, SIMULATED, Section, Table, left_out, progress, secrecy};
-use super::chart::{CHART_CSS, WIDE};
+use super::blocks::{
+    Cell, Easel, SIMULATED, Section, Table, left_out, left_out_chart, progress, progress_chart,
+    secrecy,
+};
+use super::chapter::chapter;
+use super::chart::{CHART_CSS, Chart, Svg, WIDE};
 use super::data::{Annotators, BakeOff, Kind, Provenance, ReportData};
 use super::format::{count, share};
-use super::question::{annotators_histogram, forest, headline, question};
+use super::question::{annotators_histogram, forest, headline, labels_chart, question};
 use base64::Engine as _;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
@@ -50,6 +54,9 @@ pub fn page(data: &ReportData) -> String {
     }
     for (i, data) in data.questions.iter().enumerate() {
         sections.push(question(data, i, &mut easel));
+    }
+    for data in &data.chapters {
+        sections.push(chapter(data, &mut easel));
     }
     if let Some(data) = &data.left_out {
         sections.push(left_out(data, &mut easel));
@@ -108,6 +115,13 @@ fn cards(data: &ReportData) -> Vec<Card> {
         0 => String::new(),
         all => format!("{} of all", share(totals.banned, all)),
     };
+    // A table of guesses has neither votes nor annotators to count.
+    if totals.annotators == 0 && totals.votes == 0 && !data.chapters.is_empty() {
+        return vec![
+            card("items", totals.items, String::new()),
+            card("known answers", totals.controls, String::new()),
+        ];
+    }
     let mut cards = vec![
         card("items", totals.items, String::new()),
         card("votes", totals.votes, String::new()),
@@ -145,6 +159,59 @@ fn inputs(data: &ReportData) -> Table {
         table.row(false, cells);
     }
     table
+}
+
+/// Every figure of the page with a name for its file, photos aside: the small ones inside cards stay there. Pictures of simulated votes say so.
+pub fn figures(data: &ReportData) -> Vec<(String, Svg)> {
+    let mut all: Vec<(String, Svg)> = Vec::new();
+    let mut add = |name: String, chart: &Chart| {
+        let svg = chart.draw(WIDE);
+        let svg = if data.simulated {
+            svg.stamped(SIMULATED)
+        } else {
+            svg
+        };
+        let mut unique = name.clone();
+        for n in 2.. {
+            if all.iter().all(|(taken, _)| *taken != unique) {
+                break;
+            }
+            unique = format!("{name}-{n}");
+        }
+        all.push((unique, svg));
+    };
+    if let Some(progress) = &data.progress {
+        add("progress".into(), &progress_chart(progress));
+    }
+    for q in &data.questions {
+        if let Some(labels) = &q.labels {
+            add(format!("labels-{}", q.name), &labels_chart(labels, q));
+        }
+        if let Some(rows) = &q.bake_off {
+            let title = format!("Methods compared on controls: {}", q.name);
+            let chart = Chart::Forest(forest(rows, &q.kind, &title));
+            add(format!("methods-{}", q.name), &chart);
+        }
+        if let Some(annotators) = &q.annotators {
+            let chart = Chart::Histogram(annotators_histogram(annotators, &q.kind));
+            add(format!("annotators-{}", q.name), &chart);
+        }
+        for (i, figure) in q.figures.iter().enumerate() {
+            add(format!("{}-{}", q.name, i + 1), &figure.chart);
+        }
+    }
+    for drawing in data
+        .chapters
+        .iter()
+        .flat_map(|c| &c.passages)
+        .flat_map(|p| &p.drawings)
+    {
+        add(drawing.file.clone(), &drawing.chart);
+    }
+    if let Some(left_out) = &data.left_out {
+        add("votes-left-out".into(), &left_out_chart(left_out));
+    }
+    all
 }
 
 /// The forest plot of a bake-off as an SVG file: `veche methods --picture`.

@@ -66,6 +66,18 @@ fn words_of_people_cannot_become_markup() {
     data.left_out.as_mut().unwrap().policies[1].reasons[0].reason = evil.into();
     data.left_out.as_mut().unwrap().policies[0].policy = evil.into();
     data.secrecy.as_mut().unwrap().checks[0].value = evil.into();
+    let chapter = &mut data.chapters[0];
+    chapter.heading = evil.into();
+    chapter.intro = evil.into();
+    let passage = &mut chapter.passages[0];
+    passage.heading = evil.into();
+    passage.text.push(evil.into());
+    passage.photos[0].name = evil.into();
+    passage.photos[0].facts.push((evil.into(), evil.into()));
+    passage.grids[0].caption = evil.into();
+    passage.grids[0].columns[0].0 = evil.into();
+    passage.grids[1].rows[0][0] = GridCell::Text(evil.into());
+    passage.made.command = evil.into();
     let html = page(&data);
     assert_eq!(html.matches("<script").count(), 1);
     assert!(!body(&html).contains("<img src=x"));
@@ -174,6 +186,42 @@ fn numbers_that_are_none_are_dashes_and_never_drawn() {
     };
     let svg = bakeoff_svg(&huge, &Kind::default(), "huge", false);
     assert!(!svg.contains("NaN") && !svg.contains("inf\""));
+}
+
+#[test]
+fn a_chapter_shows_its_pictures_photos_and_tables_and_folds_those_behind() {
+    let data = sample(&[], 20);
+    let html = page(&data);
+    for part in [
+        "<a href=\"#curves-age\">People and networks</a>",
+        "<figcaption>Network against label</figcaption>",
+        "<h4>item 7</h4>",
+        "<details class=\"behind\"><summary>Every range ",
+        "6.25\u{202f}–\u{202f}8.25",
+        "Made by <code>veche curves faces</code>",
+    ] {
+        assert!(html.contains(part), "{part} is missing");
+    }
+    assert_eq!(html.matches("<details").count(), 1);
+    let drawn = figures(&data);
+    let names: Vec<&str> = drawn.iter().map(|(name, _)| name.as_str()).collect();
+    for name in [
+        "progress",
+        "labels-age",
+        "methods-age",
+        "annotators-sex",
+        "curves-age-error",
+        "votes-left-out",
+    ] {
+        assert!(names.contains(&name), "{name} is not in {names:?}");
+    }
+    let mut once = names.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), names.len(), "two figures have one name");
+    for (name, svg) in &drawn {
+        assert!(svg.standalone().contains("simulated annotators"), "{name}");
+    }
 }
 
 #[test]

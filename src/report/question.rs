@@ -130,6 +130,27 @@ fn span(groups: &[super::LabelGroup]) -> Option<(f64, f64)> {
     (low.is_finite() && high.is_finite() && low < high).then_some((low, high))
 }
 
+/// How often each label was given.
+pub(crate) fn labels_chart(labels: &Labels, data: &QuestionReport) -> Chart {
+    let title = format!("Labels of the question {}", data.name);
+    let w = words(&data.kind);
+    if w.choice {
+        Chart::Bars(choice_bars(&title, "items", &labels.choices, None))
+    } else {
+        let groups = labels.numbers.iter().map(|g| HistogramGroup {
+            name: g.name.clone(),
+            bins: g.bins.clone(),
+        });
+        Chart::Histogram(Histogram {
+            title,
+            x: Axis::new(format!("label of {}", data.name), w.unit),
+            counted: "items".into(),
+            groups: groups.collect(),
+            marks: Vec::new(),
+        })
+    }
+}
+
 fn labels_block(
     labels: &Labels,
     w: &Words<'_>,
@@ -161,27 +182,11 @@ fn labels_block(
             percent(confidence)
         ));
     }
-    let title = format!("Labels of the question {}", data.name);
-    let chart = if w.choice {
-        Chart::Bars(choice_bars(&title, "items", &labels.choices, None))
-    } else {
-        let groups = labels.numbers.iter().map(|g| HistogramGroup {
-            name: g.name.clone(),
-            bins: g.bins.clone(),
-        });
-        Chart::Histogram(Histogram {
-            title,
-            x: Axis::new(format!("label of {}", data.name), w.unit),
-            counted: "items".into(),
-            groups: groups.collect(),
-            marks: Vec::new(),
-        })
-    };
     Block {
         id,
         heading: "Labels".into(),
         text,
-        figure: easel.chart(&chart),
+        figure: easel.chart(&labels_chart(labels, data)),
         made: Some(labels.made.clone()),
         ..Block::default()
     }

@@ -171,6 +171,10 @@ fn age(photos: &[Vec<u8>], n_annotators: usize, dice: &mut Dice) -> QuestionRepo
             bias: Some(shift),
             numbers: Bins::nice(&answers, 14),
             choices: vec![],
+            others: vec![Said {
+                who: "nano".into(),
+                what: Value::Number(truth + 2.0),
+            }],
         }
     });
     let controls = hard.collect();
@@ -183,6 +187,7 @@ fn age(photos: &[Vec<u8>], n_annotators: usize, dice: &mut Dice) -> QuestionRepo
             interval: Some((label - 4.2 - i as f64 * 0.3, label + 4.6 + i as f64 * 0.4)),
             confidence: None,
             votes: 10 - (i as u64 % 3),
+            others: vec![],
         }
     });
     let examples = examples.collect();
@@ -300,6 +305,7 @@ fn sex(photos: &[Vec<u8>], dice: &mut Dice) -> QuestionReport {
         bias: None,
         numbers: Bins::default(),
         choices: choices(&[("female", 41 + 5 * i as u64), ("male", 29 - 5 * i as u64)]),
+        others: vec![],
     });
     QuestionReport {
         name: "sex".into(),
@@ -324,6 +330,65 @@ fn sex(photos: &[Vec<u8>], dice: &mut Dice) -> QuestionReport {
             made: made("veche report", &["pool/roles.parquet"], None),
         }),
         ..QuestionReport::default()
+    }
+}
+
+/// A chapter with everything that one can hold.
+fn chapter() -> Chapter {
+    let scatter = Scatter {
+        title: "Network against label".into(),
+        x: Axis::new("label", "years"),
+        y: Axis::new("network", "years"),
+        points: (0..20)
+            .map(|i| ScatterPoint {
+                x: f64::from(i),
+                y: f64::from(i * i % 17),
+                name: format!("item {i}"),
+            })
+            .collect(),
+        line: Some((1.0, 0.0)),
+    };
+    let grid = |caption: &str, folded| Grid {
+        caption: caption.into(),
+        columns: vec![
+            ("side".into(), false),
+            ("MAE".into(), true),
+            ("interval".into(), true),
+            ("right".into(), true),
+            ("items".into(), true),
+        ],
+        rows: [("people", 7.25), ("network", 6.5)]
+            .map(|(side, mae)| {
+                vec![
+                    GridCell::Text(side.into()),
+                    GridCell::Number(Some(mae), 2),
+                    GridCell::Interval(Some((mae - 1.0, mae + 1.0)), 2),
+                    GridCell::Share(None),
+                    GridCell::Count(Some(1200)),
+                ]
+            })
+            .to_vec(),
+        folded,
+    };
+    Chapter {
+        id: "curves-age".into(),
+        heading: "People and networks".into(),
+        intro: "Everybody on the same items.".into(),
+        passages: vec![Passage {
+            heading: "Error by age".into(),
+            text: vec!["The network errs less.".into()],
+            drawings: vec![Drawing {
+                file: "curves-age-error".into(),
+                chart: Chart::Scatter(scatter),
+            }],
+            photos: vec![Photo {
+                name: "item 7".into(),
+                picture: None,
+                facts: vec![("label".into(), "31 years".into())],
+            }],
+            grids: vec![grid("All sides", false), grid("Every range", true)],
+            made: made("veche curves faces", &["votes/round-1.parquet"], None),
+        }],
     }
 }
 
@@ -395,6 +460,7 @@ pub(crate) fn sample(photos: &[Vec<u8>], n_annotators: usize) -> ReportData {
             made: made("veche votes import", &["result.tsv"], None),
         }),
         questions: vec![age(photos, n_annotators, &mut dice), sex(photos, &mut dice)],
+        chapters: vec![chapter()],
         left_out: Some(LeftOut {
             policies: vec![
                 policy("keep", false, 12_600, vec![]),

@@ -325,6 +325,7 @@ fn hard_control(
             Bins::nice(&numbers, 14)
         },
         choices,
+        others: Vec::new(),
     }
 }
 

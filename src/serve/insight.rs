@@ -160,7 +160,12 @@ fn spreadsheet_safe(path: &Path) -> Result<Vec<u8>> {
 pub(super) async fn report_html(app: &Arc<App>) -> Result<Vec<u8>, Failure> {
     with_votes(app, |taken| {
         let out = taken.dir.path().join("report.html");
-        assemble::write_report(&taken.study, &out, "veche report")?;
+        // Curves and audits resample for seconds, and annotators wait for the same processors.
+        let extras = assemble::Extras {
+            brief: true,
+            ..assemble::Extras::default()
+        };
+        assemble::write_report(&taken.study, &out, "veche report", &extras)?;
         read(&out)
     })
     .await

@@ -77,7 +77,7 @@ pub struct Check {
     /// Level of intervals
     #[arg(long, default_value_t = 0.95, value_name = "LEVEL")]
     pub confidence: f64,
-    /// Photos in one run of the network [default: 8, on an accelerator 64]
+    /// Photos in one run of the network [default: 32, on an accelerator 64]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub batch: Option<u32>,
     /// Leave out rows that cannot be read

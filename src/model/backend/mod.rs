@@ -106,23 +106,44 @@ pub(super) fn in_batches(
             filled.resize(each * batch, 0.0);
             run(&filled)?
         };
-        for (i, mut output) in outputs.into_iter().enumerate() {
-            if output.shape.first() != Some(&batch) {
-                return problem(format!(
-                    "the output {} has the shape {:?} for {batch} photos",
-                    output.name, output.shape
-                ))
-                .fail();
-            }
-            output.values.truncate(output.values.len() / batch * there);
-            match all.get_mut(i) {
-                Some(before) => before.values.append(&mut output.values),
-                None => {
-                    output.shape[0] = n;
-                    all.push(output);
-                }
+        append(&mut all, outputs, batch, there, n)?;
+    }
+    Ok(all)
+}
+
+/// Outputs of single photos as those of all `n`.
+fn joined(parts: impl Iterator<Item = Vec<Output>>, n: usize) -> Result<Vec<Output>> {
+    let mut all = Vec::new();
+    for outputs in parts {
+        append(&mut all, outputs, 1, 1, n)?;
+    }
+    Ok(all)
+}
+
+/// Adds the first `there` of `batch` photos to those of `n`.
+fn append(
+    all: &mut Vec<Output>,
+    outputs: Vec<Output>,
+    batch: usize,
+    there: usize,
+    n: usize,
+) -> Result<()> {
+    for (i, mut output) in outputs.into_iter().enumerate() {
+        if output.shape.first() != Some(&batch) {
+            return problem(format!(
+                "the output {} has the shape {:?} for {batch} photos",
+                output.name, output.shape
+            ))
+            .fail();
+        }
+        output.values.truncate(output.values.len() / batch * there);
+        match all.get_mut(i) {
+            Some(before) => before.values.append(&mut output.values),
+            None => {
+                output.shape[0] = n;
+                all.push(output);
             }
         }
     }
-    Ok(all)
+    Ok(())
 }

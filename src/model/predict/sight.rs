@@ -11,9 +11,10 @@ use image::RgbImage;
 use veche_pools::PixelBox;
 
 /// What a whole picture is, where no boxes say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Whole {
     /// A face, cut out closely
+    #[default]
     Face,
     /// A person
     Person,

@@ -53,6 +53,7 @@ impl Campaign {
             pictures: false,
             skip_bad_rows: false,
             orphan_votes: false,
+            merge: false,
             progress: &crate::cmd::progress,
         };
         build::build(&Project::open(&dir)?, &options)?;

@@ -12,6 +12,17 @@ pub struct Table<T> {
     n_annotators: usize,
 }
 
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            starts: vec![0],
+            annotators: Vec::new(),
+            values: Vec::new(),
+            n_annotators: 0,
+        }
+    }
+}
+
 /// Votes on a numeric question, in its unit. All values are finite.
 pub type NumberVotes = Table<f64>;
 
@@ -117,26 +128,70 @@ impl<T: Copy> Table<T> {
         }
     }
 
-    /// One table of several: item `i` is number `i / n` of table `i mod n`, `n` being the number of tables.
-    ///
-    /// The index space of annotators is that of the first table. Empty without tables.
-    pub fn interleaved(tables: &[Self]) -> Self {
-        let n_items: usize = tables.iter().map(Self::n_items).sum();
-        let n_votes = tables.iter().map(Self::n_votes).sum();
-        let mut all = Self {
-            starts: Vec::with_capacity(n_items + 1),
-            annotators: Vec::with_capacity(n_votes),
-            values: Vec::with_capacity(n_votes),
-            n_annotators: tables.first().map_or(0, Self::n_annotators),
+    /// Adds the items of another table, of the same annotators, behind those that are there.
+    pub fn append(&mut self, other: &Self) {
+        let before = self.values.len();
+        let ends = other.starts.iter().skip(1);
+        self.starts.extend(ends.map(|end| before + end));
+        self.annotators.extend_from_slice(&other.annotators);
+        self.values.extend_from_slice(&other.values);
+        self.n_annotators = self.n_annotators.max(other.n_annotators);
+    }
+
+    /// Makes room for so many more items and votes.
+    pub fn reserve(&mut self, items: usize, votes: usize) {
+        self.starts.reserve_exact(items);
+        self.annotators.reserve_exact(votes);
+        self.values.reserve_exact(votes);
+    }
+
+    /// Replaces everything by votes that are in order already, by item and then by annotator, without giving memory back:
+    /// `of` tells item, annotator and value of a vote. Errors if an index lies outside or a vote is out of order.
+    pub fn refill<V: Copy>(
+        &mut self,
+        n_items: usize,
+        n_annotators: usize,
+        votes: &[V],
+        of: impl Fn(V) -> (u32, u32, T),
+    ) -> Result<(), Error> {
+        let fail = |row: usize, reason: String| Err(Error::Vote { row, reason });
+        self.n_annotators = n_annotators;
+        self.starts.clear();
+        self.starts.resize(n_items + 1, 0);
+        let Some(&first) = votes.first() else {
+            self.annotators.clear();
+            self.values.clear();
+            return Ok(());
         };
-        all.starts.push(0);
-        for item in 0..n_items {
-            let (annotators, values) = tables[item % tables.len()].item(item / tables.len());
-            all.annotators.extend_from_slice(annotators);
-            all.values.extend_from_slice(values);
-            all.starts.push(all.values.len());
+        self.annotators.resize(votes.len(), 0);
+        self.values.resize(votes.len(), of(first).2);
+        let columns = self.annotators.iter_mut().zip(&mut self.values);
+        let (mut before, mut largest) = (0, 0);
+        for (row, (&vote, (who, what))) in votes.iter().zip(columns).enumerate() {
+            let (item, annotator, value) = of(vote);
+            let place = (u64::from(item) << 32) | u64::from(annotator);
+            if place < before {
+                return fail(
+                    row,
+                    "votes are not in the order of items and annotators".into(),
+                );
+            }
+            match self.starts[1..].get_mut(item as usize) {
+                Some(count) => *count += 1,
+                None => return fail(row, format!("item index {item} of {n_items}")),
+            }
+            (before, largest) = (place, largest.max(annotator));
+            (*who, *what) = (annotator, value);
         }
-        all
+        if largest as usize >= n_annotators {
+            return fail(0, format!("annotator index {largest} of {n_annotators}"));
+        }
+        let mut end = 0;
+        for count in &mut self.starts {
+            end += *count;
+            *count = end;
+        }
+        Ok(())
     }
 
     /// The first two votes of one annotator on one item, as item and annotator, for every such pair.
@@ -261,16 +316,27 @@ mod tests {
     }
 
     #[test]
-    fn tables_interleaved_are_the_table_they_were_cut_from() {
-        let votes: Vec<(u32, u32, f64)> =
+    fn a_table_filled_in_order_and_one_appended_are_the_table_of_all_votes() {
+        let mut votes: Vec<(u32, u32, f64)> =
             (0..50u32).map(|i| (i * i % 11, i % 7, i.into())).collect();
-        let whole = Table::of_rows(11, 7, &votes).unwrap();
-        let part = |p: u32| {
-            let mine = votes.iter().filter(|v| v.0 % 4 == p);
-            let mine: Vec<_> = mine.map(|v| (v.0 / 4, v.1, v.2)).collect();
-            Table::of_rows((11 - p as usize).div_ceil(4), 7, &mine).unwrap()
-        };
-        assert_eq!(Table::interleaved(&[0, 1, 2, 3].map(part)), whole);
+        let whole = Table::of_rows(12, 7, &votes).unwrap();
+        votes.sort_by_key(|v| (v.0, v.1));
+        let cut = votes.partition_point(|v| v.0 < 5);
+        let (front, back) = votes.split_at(cut);
+        let mut table = Table::default();
+        table.refill(3, 7, &[(2, 6, 1.0)], |v| v).unwrap();
+        table.refill(5, 7, front, |v| v).unwrap();
+        let mut rest = Table::default();
+        rest.refill(7, 7, back, |v| (v.0 - 5, v.1, v.2)).unwrap();
+        table.append(&rest);
+        assert_eq!(table, whole);
+        assert!(
+            table
+                .refill(5, 7, &[(1, 1, 0.0), (1, 0, 0.0)], |v| v)
+                .is_err()
+        );
+        assert!(table.refill(5, 7, &[(5, 1, 0.0)], |v| v).is_err());
+        assert!(table.refill(5, 7, &[(1, 7, 0.0)], |v| v).is_err());
     }
 
     #[test]

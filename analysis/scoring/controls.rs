@@ -75,7 +75,7 @@ impl Products {
         (self.pairs > 0.5).then(|| (self.sum / self.pairs).max(0.0))
     }
 
-    fn minus(&self, other: &Self) -> Self {
+    pub(crate) fn minus(&self, other: &Self) -> Self {
         Self {
             sum: self.sum - other.sum,
             pairs: self.pairs - other.pairs,

@@ -1,40 +1,37 @@
 //! Labels of plain tables of votes, however large: columns straight from the file into dense numbers, nothing kept per vote
-//! but 16 bytes, and even those on the disk where they are too many.
+//! but eight bytes, and even those on the disk where they are too many.
 //!
 //! What this way cannot read (results of platforms, several questions, text where numbers are expected, rows to be left
-//! out) goes through [`crate::study`], which gives the same labels and needs some hundred bytes per vote.
+//! out) goes through [`crate::study`], which gives the same labels (of methods that choose on controls, nearly: their folds follow
+//! the order of the items) and needs some hundred bytes per vote.
 
 mod gather;
 mod ids;
+mod items;
 mod pages;
+mod record;
 mod source;
 mod spill;
+mod store;
 mod text;
+mod values;
 mod write;
 
 use crate::{
-    Problem, Result,
+    Result,
     files::{ScaleHint, VoteMapping},
     labels::Method,
     problem,
     provenance::Provenance,
 };
-use gather::{Gathered, Value, Vote, gather};
-use rayon::prelude::*;
+use gather::{Gathered, Stop, gather};
+use record::Record;
 use source::{Scale, Source, is_unknown};
-use std::{
-    borrow::Cow,
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-};
-use veche_analysis::{
-    Error, NumberVotes, Table,
-    aggregation::{
-        ChoiceMethod, ChoiceSettings, Convergence, NumberSettings,
-        number::parts::{Part, Parts},
-    },
-};
-use write::Labelled;
+use std::path::PathBuf;
+use store::Store;
+use values::Value;
+use veche_analysis::aggregation::{Convergence, NumberSettings};
+use write::{Labelled, Order};
 
 /// What is to be read and how.
 #[derive(Debug, Clone)]
@@ -51,8 +48,8 @@ pub struct Request {
     pub method: Option<String>,
     /// Settings of numeric methods.
     pub settings: NumberSettings,
-    /// Votes that may be kept in memory; the rest goes to the disk.
-    pub most_votes: usize,
+    /// Bytes of votes that may be kept in memory; the rest goes to the disk.
+    pub most_bytes: usize,
     /// The file to write.
     pub out: PathBuf,
 }
@@ -139,19 +136,78 @@ fn attempt(request: &Request) -> Result<Option<Summary>> {
     })
 }
 
+/// Gathers votes in the shortest form that has room for them.
+fn with_votes<T: Value, O>(
+    request: &Request,
+    sources: &[Source],
+    truths: Option<&Source>,
+    short: impl FnOnce(Gathered<T, u64>) -> Result<O>,
+    long: impl FnOnce(Gathered<T, u128>) -> Result<O>,
+) -> Result<O> {
+    let most = request.most_bytes;
+    let mut close = true;
+    let mut stop = gather::<T, u64>(sources, truths, most, close);
+    if matches!(stop, Err(Stop::FarApart)) {
+        close = false;
+        stop = gather(sources, truths, most, close);
+    }
+    match stop {
+        Ok(all) => return answered(all).and_then(short),
+        Err(Stop::Problem(problem)) => return Err(problem),
+        Err(Stop::TooMany | Stop::FarApart) => {}
+    }
+    let mut stop = gather::<T, u128>(sources, truths, most, close);
+    if matches!(stop, Err(Stop::FarApart)) {
+        stop = gather(sources, truths, most, false);
+    }
+    match stop {
+        Ok(all) => answered(all).and_then(long),
+        Err(Stop::Problem(problem)) => Err(problem),
+        Err(Stop::TooMany | Stop::FarApart) => {
+            problem("there are more than four billion names or labels").fail()
+        }
+    }
+}
+
 /// Errors if there is no answer at all.
-fn check_answered<T>(all: &Gathered<T>) -> Result<()> {
+fn answered<T, R>(all: Gathered<T, R>) -> Result<Gathered<T, R>> {
     if all.votes == 0 {
         // The general reader says what nobody answered.
         return Err(source::unknown().into());
     }
-    Ok(())
+    Ok(all)
 }
 
 fn numbers(request: &Request, sources: &[Source], truths: Option<&Source>) -> Result<Summary> {
-    let mut all: Gathered<f64> = gather(sources, truths, request.most_votes)?;
-    check_answered(&all)?;
-    let known = || all.truth.iter().flatten();
+    with_votes(
+        request,
+        sources,
+        truths,
+        |all| label_numbers(request, sources, all),
+        |all| label_numbers(request, sources, all),
+    )
+}
+
+fn choices(request: &Request, sources: &[Source], truths: Option<&Source>) -> Result<Summary> {
+    with_votes(
+        request,
+        sources,
+        truths,
+        |all| label_choices(request, sources, all),
+        |all| label_choices(request, sources, all),
+    )
+}
+
+fn label_numbers<R: Record>(
+    request: &Request,
+    sources: &[Source],
+    mut all: Gathered<f64, R>,
+) -> Result<Summary> {
+    let known = || {
+        all.known
+            .iter()
+            .flat_map(|part| part.truths.iter().flatten())
+    };
     let controls = known().next().is_some();
     let (low, high) = known().fold(all.range, |(low, high), &t| (low.min(t), high.max(t)));
     let may_be_labels = request.scale == ScaleHint::Auto && low == 0.0 && high <= 4.0;
@@ -159,87 +215,93 @@ fn numbers(request: &Request, sources: &[Source], truths: Option<&Source>) -> Re
     let Method::Number(method, settings) = method else {
         return Err(source::unknown().into());
     };
-    let bits = all.bits;
+    let mut runs = std::mem::take(&mut all.runs);
+    let store = Store::new(&all, &mut runs, sources);
+    let summary = Summary {
+        method: method.name(),
+        items: 0,
+        labelled: 0,
+        votes: all.votes,
+        calibrated: false,
+        includes_shared: true,
+        chosen: String::new(),
+        convergence: Convergence::Closed,
+        choices: false,
+        may_be_labels,
+    };
     if method.works_on_parts() {
-        let store = Store::of(&mut all, sources)?;
         let Some(result) = method.estimate_parts(&store, &settings)? else {
             return Err(source::unknown().into());
         };
-        drop(store);
-        let mask = (1usize << bits) - 1;
-        let of = |item: usize| result.parts[item & mask].get(item >> bits);
-        let labelled = write::write(
-            &request.out,
-            &all.items,
-            all.voted,
-            &Labelled::Numbers(Box::new(of)),
-        )?;
+        let items = store.into_items();
+        drop(runs);
+        let order = Order::new(&all.items, all.bits, items);
+        let of = |part: usize, place: usize| result.parts[part].get(place);
+        let labelled = write::write(&request.out, &order, &Labelled::Numbers(&of))?;
         return Ok(Summary {
-            method: method.name(),
-            items: all.voted,
+            items: order.len(),
             labelled,
-            votes: all.votes,
             calibrated: result.calibration.is_some(),
             includes_shared: result.includes_shared,
-            chosen: String::new(),
             convergence: result.convergence,
-            choices: false,
-            may_be_labels,
+            ..summary
         });
     }
-    let votes = whole(&mut all, sources)?;
-    let result = method.estimate(&votes, &all.truth, &settings)?;
+    let (votes, truth) = store.whole()?;
+    let items = store.into_items();
+    drop(runs);
+    let result = method.estimate(&votes, &truth, &settings)?;
     drop(votes);
-    let of = |item: usize| result.estimates[item];
-    let labelled = write::write(
-        &request.out,
-        &all.items,
-        all.voted,
-        &Labelled::Numbers(Box::new(of)),
-    )?;
+    let order = Order::new(&all.items, all.bits, items);
+    let starts = order.starts();
+    let of = |part: usize, place: usize| result.estimates[starts[part] + place];
+    let labelled = write::write(&request.out, &order, &Labelled::Numbers(&of))?;
     Ok(Summary {
-        method: method.name(),
-        items: all.voted,
+        items: order.len(),
         labelled,
-        votes: all.votes,
         calibrated: result.calibration.is_some(),
         includes_shared: result.includes_shared,
         convergence: result.convergence,
         chosen: crate::labels::Labels::Numbers(result).chosen(),
-        choices: false,
-        may_be_labels,
+        ..summary
     })
 }
 
-fn choices(request: &Request, sources: &[Source], truths: Option<&Source>) -> Result<Summary> {
-    let mut all: Gathered<u32> = gather(sources, truths, request.most_votes)?;
-    check_answered(&all)?;
-    let controls = all.truth.iter().any(Option::is_some);
+fn label_choices<R: Record>(
+    request: &Request,
+    sources: &[Source],
+    mut all: Gathered<u32, R>,
+) -> Result<Summary> {
+    let known = &all.known;
+    let controls = known
+        .iter()
+        .any(|part| part.truths.iter().any(Option::is_some));
     let method = Method::named(false, controls, request.method.as_deref(), request.settings)?;
     let Method::Choice(method, settings) = method else {
         return Err(source::unknown().into());
     };
-    let votes = whole(&mut all, sources)?;
-    let names: Vec<String> = (0..all.labels.len()).map(|i| all.labels.name(i)).collect();
+    let mut runs = std::mem::take(&mut all.runs);
+    let store = Store::new(&all, &mut runs, sources);
+    let (votes, truth) = store.whole()?;
+    let items = store.into_items();
+    drop(runs);
+    let labels = &all.meanings.labels;
+    let names: Vec<String> = (0..labels.len()).map(|i| labels.name(i)).collect();
     let (labels, places) = crate::table_questions::ordered(names);
     let votes = votes.mapped(|label| places[label as usize]);
-    let truth: Vec<Option<u32>> = all
-        .truth
+    let truth: Vec<Option<u32>> = truth
         .iter()
         .map(|t| t.map(|t| places[t as usize]))
         .collect();
-    let result = estimate_choices(method, &votes, &truth, labels.len(), &settings)?;
+    let result = method.estimate(&votes, &truth, labels.len() as u32, &settings)?;
     drop(votes);
-    let of = |item: usize| result.estimates[item];
-    let labelled = write::write(
-        &request.out,
-        &all.items,
-        all.voted,
-        &Labelled::Choices(Box::new(of), &labels),
-    )?;
+    let order = Order::new(&all.items, all.bits, items);
+    let starts = order.starts();
+    let of = |part: usize, place: usize| result.estimates[starts[part] + place];
+    let labelled = write::write(&request.out, &order, &Labelled::Choices(&of, &labels))?;
     Ok(Summary {
         method: method.name(),
-        items: all.voted,
+        items: order.len(),
         labelled,
         votes: all.votes,
         calibrated: false,
@@ -249,166 +311,4 @@ fn choices(request: &Request, sources: &[Source], truths: Option<&Source>) -> Re
         choices: true,
         may_be_labels: false,
     })
-}
-
-fn estimate_choices(
-    method: ChoiceMethod,
-    votes: &Table<u32>,
-    truth: &[Option<u32>],
-    n_labels: usize,
-    settings: &ChoiceSettings,
-) -> Result<veche_analysis::aggregation::ChoiceResult> {
-    Ok(method.estimate(votes, truth, n_labels as u32, settings)?)
-}
-
-/// A part's votes are given to whoever asks first.
-type Cell<T> = Mutex<Vec<Vote<T>>>;
-
-fn cells<T: Value>(all: &mut Gathered<T>) -> Vec<Cell<T>> {
-    std::mem::take(&mut all.parts)
-        .into_iter()
-        .map(Mutex::new)
-        .collect()
-}
-
-fn take<T>(cell: &Cell<T>) -> Vec<Vote<T>> {
-    std::mem::take(&mut *cell.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// All votes in one table.
-fn whole<T: Value>(all: &mut Gathered<T>, sources: &[Source]) -> Result<Table<T>> {
-    let cells = cells(all);
-    let tables: Result<Vec<Table<T>>> = cells
-        .par_iter()
-        .enumerate()
-        .map(|(part, cell)| checked(all, part, &take(cell), sources))
-        .collect();
-    Ok(Table::interleaved(&tables?))
-}
-
-/// The table of a part, after a look for annotators who answered twice.
-fn checked<T: Value>(
-    all: &Gathered<T>,
-    part: usize,
-    votes: &[Vote<T>],
-    sources: &[Source],
-) -> Result<Table<T>> {
-    let table = all.table(part, votes)?;
-    if let Some((item, annotator)) = table.repeated().next() {
-        if sources.iter().all(|s| matches!(s, Source::Text(_))) {
-            return Err(source::unknown().into());
-        }
-        let item = all.items.name((item << all.bits) + part);
-        let annotator = all.annotators.name(annotator as usize);
-        return Err(twice(sources, &item, &annotator));
-    }
-    Ok(table)
-}
-
-/// An annotator has answered twice about an item: where.
-fn twice(sources: &[Source], item: &str, annotator: &str) -> Box<Problem> {
-    let mut seen: Vec<(&Path, u64)> = Vec::new();
-    'all: for source in sources {
-        for index in 0..source.count() {
-            let Ok(batch) = source.read(index) else { break };
-            let Some(annotators) = &batch.annotators else {
-                break;
-            };
-            for at in 0..batch.answers.len() {
-                if batch.items.is(at, item) && annotators.is(at, annotator) {
-                    seen.push((source.path(), batch.row(at)));
-                    if seen.len() == 2 {
-                        break 'all;
-                    }
-                }
-            }
-        }
-    }
-    let mut p = problem("an annotator answers the same question about the same item twice")
-        .value(format!("{annotator} on {item}"));
-    if let [first, second] = seen[..] {
-        p = p.file(second.0).row(second.1).hint(format!(
-            "the first answer stands in row {} of {}: remove one, or choose with --duplicates first or --duplicates last",
-            first.1,
-            first.0.display()
-        ));
-    }
-    Box::new(p)
-}
-
-/// Votes in parts, as the methods ask for them.
-enum Store<'a> {
-    Memory(Vec<Part>, usize),
-    Disk(&'a Gathered<f64>, &'a [Source]),
-}
-
-impl<'a> Store<'a> {
-    fn of(all: &'a mut Gathered<f64>, sources: &'a [Source]) -> Result<Self> {
-        if all.spill.is_some() {
-            return Ok(Self::Disk(all, sources));
-        }
-        let cells = cells(all);
-        let all = &*all;
-        let parts: Result<Vec<Part>> = cells
-            .par_iter()
-            .enumerate()
-            .map(|(part, cell)| Self::part_of(all, part, &take(cell), sources))
-            .collect();
-        Ok(Self::Memory(parts?, all.annotators.len()))
-    }
-
-    fn part_of(
-        all: &Gathered<f64>,
-        part: usize,
-        votes: &[Vote<f64>],
-        sources: &[Source],
-    ) -> Result<Part> {
-        let votes: NumberVotes = checked(all, part, votes, sources)?;
-        Ok(Part {
-            votes,
-            truth: all.truths_of(part),
-        })
-    }
-}
-
-/// [`Box<Problem>`] from a statistic's error.
-struct Failed(Box<Problem>);
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self(error.into())
-    }
-}
-
-impl From<Failed> for Box<Problem> {
-    fn from(failed: Failed) -> Self {
-        failed.0
-    }
-}
-
-impl Parts for Store<'_> {
-    type Error = Failed;
-
-    fn count(&self) -> usize {
-        match self {
-            Self::Memory(parts, _) => parts.len(),
-            Self::Disk(all, _) => 1 << all.bits,
-        }
-    }
-
-    fn n_annotators(&self) -> usize {
-        match self {
-            Self::Memory(_, n) => *n,
-            Self::Disk(all, _) => all.annotators.len(),
-        }
-    }
-
-    fn part(&self, index: usize) -> Result<Cow<'_, Part>, Failed> {
-        match self {
-            Self::Memory(parts, _) => Ok(Cow::Borrowed(&parts[index])),
-            Self::Disk(all, sources) => Self::part_of(all, index, &[], sources)
-                .map(Cow::Owned)
-                .map_err(Failed),
-        }
-    }
 }

@@ -2,7 +2,10 @@
 //! made of a number.
 
 use polars_parquet::parquet::{
-    encoding::{Encoding, hybrid_rle::HybridRleDecoder},
+    encoding::{
+        Encoding,
+        hybrid_rle::{HybridRleChunk, HybridRleDecoder},
+    },
     error::ParquetError,
     metadata::ColumnChunkMetadata,
     page::split_buffer,
@@ -79,10 +82,27 @@ impl Kind {
     }
 }
 
-/// Words, and for each row the number of its word. A word may stand there more than once.
+/// A column: the values of its rows, or fewer values and which of them each row has. A value may stand there more than once.
+#[derive(Debug, Default)]
+pub(super) struct Column<V> {
+    pub(super) values: V,
+    /// The place of each row's value, [`ABSENT`] where there is none; `None`: row `i` has value `i`.
+    pub(super) codes: Option<Vec<u32>>,
+}
+
+/// The place of no value.
+pub(super) const ABSENT: u32 = u32::MAX;
+
+impl<V> Column<V> {
+    /// The place of a row's value.
+    pub(super) fn code(&self, row: usize) -> u32 {
+        self.codes.as_ref().map_or(row as u32, |codes| codes[row])
+    }
+}
+
+/// Words one after another.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    pub(super) codes: Vec<u32>,
     text: Vec<u8>,
     ends: Vec<u32>,
 }
@@ -99,30 +119,162 @@ impl Words {
         &self.text[start as usize..self.ends[word] as usize]
     }
 
-    /// Adds a word; returns its number.
-    pub(super) fn push(&mut self, word: &[u8]) -> Result<u32, Fault> {
+    /// Adds a word.
+    pub(super) fn push(&mut self, word: &[u8]) -> Result<(), Fault> {
         self.text.extend_from_slice(word);
         let end = u32::try_from(self.text.len()).map_err(|_| Fault::Unknown)?;
         self.ends.push(end);
-        Ok((self.ends.len() - 1) as u32)
+        Ok(())
     }
 }
 
-/// Takes the values of a chunk in their order.
-trait Sink {
-    /// The values of the dictionary.
-    fn dictionary(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault>;
-    /// Values by their places in the dictionary.
-    fn coded(&mut self, codes: HybridRleDecoder<'_>) -> Result<(), Fault>;
-    /// Values as they are.
-    fn plain(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault>;
-    /// Which of the page's rows have a value, of which the values have just been taken: rows so far and a bit per row.
-    fn spread(&mut self, start: usize, present: &[u32]) -> Result<(), Fault>;
-    /// Rows so far.
-    fn rows(&self) -> usize;
+/// Values as Parquet writes them one after another.
+trait Values {
+    /// Adds `n` values.
+    fn take(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault>;
+    fn len(&self) -> usize;
 }
 
-fn read(file: &File, column: &ColumnChunkMetadata, sink: &mut impl Sink) -> Result<(), Fault> {
+/// Numbers; the closure makes them of their bytes.
+struct Numbers<T, const N: usize, F> {
+    found: Vec<T>,
+    make: F,
+}
+
+impl<T, const N: usize, F: Fn([u8; N]) -> T> Values for Numbers<T, N, F> {
+    fn take(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
+        let (values, _) = bytes.as_chunks::<N>();
+        let Some(values) = values.get(..n) else {
+            return Err(Fault::Damaged("a page with too few values".into()));
+        };
+        let make = &self.make;
+        self.found.extend(values.iter().map(|&v| make(v)));
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.found.len()
+    }
+}
+
+impl Values for Words {
+    fn take(&mut self, mut bytes: &[u8], n: usize) -> Result<(), Fault> {
+        let short = || Fault::Damaged("a text that ends too early".into());
+        self.text.reserve(bytes.len().saturating_sub(4 * n));
+        self.ends.reserve(n.min(bytes.len()));
+        for _ in 0..n {
+            let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(short)?;
+            let length = u32::from_le_bytes(*length) as usize;
+            let (word, rest) = rest.split_at_checked(length).ok_or_else(short)?;
+            self.push(word)?;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+/// Takes the pages of a chunk in their order.
+struct Chunk<V> {
+    values: V,
+    /// Values of the dictionary, which stand in front.
+    dictionary: usize,
+    /// `None` as long as row `i` has value `i`.
+    codes: Option<Vec<u32>>,
+    /// Whether every row must have a value.
+    needed: bool,
+    /// Rows in all.
+    expected: usize,
+}
+
+impl<V: Values> Chunk<V> {
+    fn new(column: &ColumnChunkMetadata, values: V, needed: bool) -> Self {
+        Self {
+            values,
+            dictionary: 0,
+            codes: None,
+            needed,
+            expected: column.num_values().clamp(0, 1 << 31) as usize,
+        }
+    }
+
+    /// The places so far, written out if they were not yet.
+    fn codes(&mut self) -> &mut Vec<u32> {
+        let (n, room) = (self.values.len() as u32, self.expected);
+        self.codes.get_or_insert_with(|| {
+            let mut codes = Vec::with_capacity(room);
+            codes.extend(0..n);
+            codes
+        })
+    }
+
+    fn dictionary(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
+        if self.rows() > 0 {
+            return Err(Fault::Damaged("a dictionary behind its values".into()));
+        }
+        self.codes = Some(Vec::with_capacity(self.expected));
+        self.values.take(bytes, n)?;
+        self.dictionary = n;
+        Ok(())
+    }
+
+    /// Values by their places in the dictionary.
+    fn coded(&mut self, places: HybridRleDecoder<'_>) -> Result<(), Fault> {
+        let (dictionary, start) = (self.dictionary, self.rows());
+        let codes = self.codes();
+        for chunk in places.into_chunk_iter() {
+            match chunk? {
+                HybridRleChunk::Rle(code, n) => codes.resize(codes.len() + n, code),
+                HybridRleChunk::Bitpacked(decoder) => decoder.collect_into(codes),
+            }
+        }
+        let largest = codes[start..].iter().copied().max().unwrap_or_default();
+        if largest as usize >= dictionary && codes.len() > start {
+            return Err(Fault::Damaged("a value that no dictionary has".into()));
+        }
+        Ok(())
+    }
+
+    fn plain(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
+        let first = self.values.len() as u32;
+        self.values.take(bytes, n)?;
+        let end = self.values.len() as u32;
+        if let Some(codes) = &mut self.codes {
+            codes.extend(first..end);
+        }
+        Ok(())
+    }
+
+    /// Which of the page's rows have a value, of which the values have just been taken: rows so far and a bit per row.
+    fn spread(&mut self, start: usize, present: &[u32]) -> Result<(), Fault> {
+        if self.needed {
+            let row = present.iter().position(|&level| level == 0);
+            return Err(Fault::Missing(start + row.unwrap_or_default()));
+        }
+        let codes = self.codes();
+        let found = codes.split_off(start);
+        let mut found = found.into_iter();
+        codes.extend(present.iter().map(|&level| match level {
+            0 => ABSENT,
+            _ => found.next().unwrap_or(ABSENT),
+        }));
+        Ok(())
+    }
+
+    /// Rows so far.
+    fn rows(&self) -> usize {
+        self.codes.as_ref().map_or(self.values.len(), Vec::len)
+    }
+}
+
+fn read(
+    file: &File,
+    column: &ColumnChunkMetadata,
+    sink: &mut Chunk<impl Values>,
+) -> Result<(), Fault> {
     let range = column.byte_range();
     let length = usize::try_from(range.end - range.start).map_err(|_| Fault::Unknown)?;
     let mut bytes = vec![0; length];
@@ -152,11 +304,10 @@ fn read(file: &File, column: &ColumnChunkMetadata, sink: &mut impl Sink) -> Resu
             let levels = HybridRleDecoder::new(split.def, 1, rows);
             let mut whole = true;
             for chunk in levels.clone().into_chunk_iter() {
-                use polars_parquet::parquet::encoding::hybrid_rle::HybridRleChunk as Chunk;
                 whole &= match chunk? {
-                    Chunk::Rle(level, _) => level == 1,
+                    HybridRleChunk::Rle(level, _) => level == 1,
                     // Even a page without nulls may end in packed bits.
-                    Chunk::Bitpacked(_) => false,
+                    HybridRleChunk::Bitpacked(_) => false,
                 };
             }
             if whole {
@@ -197,79 +348,19 @@ fn read(file: &File, column: &ColumnChunkMetadata, sink: &mut impl Sink) -> Resu
     Ok(())
 }
 
-/// Numbers of a chunk; the closure makes them of their bytes.
-struct Numbers<T, const N: usize, F> {
-    found: Vec<T>,
-    dictionary: Vec<T>,
-    make: F,
-    /// What stands where there is no value; `None` where there must be one.
-    absent: Option<T>,
-}
-
-impl<T: Copy, const N: usize, F: Fn([u8; N]) -> T> Sink for Numbers<T, N, F> {
-    fn dictionary(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
-        let (values, _) = bytes.as_chunks::<N>();
-        if values.len() < n {
-            return Err(Fault::Damaged("a dictionary with too few values".into()));
-        }
-        self.dictionary = values[..n].iter().map(|&v| (self.make)(v)).collect();
-        Ok(())
-    }
-
-    fn coded(&mut self, codes: HybridRleDecoder<'_>) -> Result<(), Fault> {
-        let codes = codes.collect()?;
-        if codes.iter().any(|&c| c as usize >= self.dictionary.len()) {
-            return Err(Fault::Damaged("a value that no dictionary has".into()));
-        }
-        let dictionary = &self.dictionary;
-        self.found
-            .extend(codes.iter().map(|&code| dictionary[code as usize]));
-        Ok(())
-    }
-
-    fn plain(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
-        let (values, _) = bytes.as_chunks::<N>();
-        if values.len() < n {
-            return Err(Fault::Damaged("a page with too few values".into()));
-        }
-        let make = &self.make;
-        self.found.extend(values[..n].iter().map(|&v| make(v)));
-        Ok(())
-    }
-
-    fn spread(&mut self, start: usize, present: &[u32]) -> Result<(), Fault> {
-        let Some(absent) = self.absent else {
-            let row = present.iter().position(|&level| level == 0);
-            return Err(Fault::Missing(start + row.unwrap_or_default()));
-        };
-        let values = self.found.split_off(start);
-        let mut values = values.into_iter();
-        self.found.extend(present.iter().map(|&level| match level {
-            0 => absent,
-            _ => values.next().unwrap_or(absent),
-        }));
-        Ok(())
-    }
-
-    fn rows(&self) -> usize {
-        self.found.len()
-    }
-}
-
-fn numbers<T: Copy, const N: usize>(
+fn numbers<T, const N: usize>(
     file: &File,
     column: &ColumnChunkMetadata,
     make: impl Fn([u8; N]) -> T,
-    absent: Option<T>,
-) -> Result<Vec<T>, Fault> {
-    let mut sink = Numbers {
-        found: Vec::with_capacity(column.num_values().max(0) as usize),
-        dictionary: Vec::new(),
-        make,
-        absent,
-    };
-    read(file, column, &mut sink)?;
-    Ok(sink.found)
+    needed: bool,
+) -> Result<Column<Vec<T>>, Fault> {
+    let found = Vec::new();
+    let mut chunk = Chunk::new(column, Numbers { found, make }, needed);
+    read(file, column, &mut chunk)?;
+    Ok(Column {
+        values: chunk.values.found,
+        codes: chunk.codes,
+    })
 }
 
 /// A column of whole numbers that must all be there.
@@ -277,32 +368,30 @@ pub(super) fn integers(
     file: &File,
     column: &ColumnChunkMetadata,
     kind: Kind,
-) -> Result<Vec<i64>, Fault> {
+) -> Result<Column<Vec<i64>>, Fault> {
     match kind {
-        Kind::Int32 => numbers(file, column, |b| i64::from(i32::from_le_bytes(b)), None),
-        Kind::Unsigned32 => numbers(file, column, |b| i64::from(u32::from_le_bytes(b)), None),
-        Kind::Int64 => numbers(file, column, i64::from_le_bytes, None),
+        Kind::Int32 => numbers(file, column, |b| i64::from(i32::from_le_bytes(b)), true),
+        Kind::Unsigned32 => numbers(file, column, |b| i64::from(u32::from_le_bytes(b)), true),
+        Kind::Int64 => numbers(file, column, i64::from_le_bytes, true),
         _ => Err(Fault::Unknown),
     }
 }
 
-/// A column of numbers; NaN where there is no value, and the first row whose value is no finite number.
+/// A column of numbers. NaN in the file comes as infinity, so that it is told from no value at all.
 pub(super) fn doubles(
     file: &File,
     column: &ColumnChunkMetadata,
     kind: Kind,
-) -> Result<Vec<f64>, Fault> {
-    let absent = Some(f64::NAN);
-    // A NaN in the file must be told from no value at all.
+) -> Result<Column<Vec<f64>>, Fault> {
     let marked = |v: f64| if v.is_nan() { f64::INFINITY } else { v };
     match kind {
-        Kind::Int32 => numbers(file, column, |b| f64::from(i32::from_le_bytes(b)), absent),
-        Kind::Unsigned32 => numbers(file, column, |b| f64::from(u32::from_le_bytes(b)), absent),
-        Kind::Int64 => numbers(file, column, |b| i64::from_le_bytes(b) as f64, absent),
-        Kind::Double => numbers(file, column, |b| marked(f64::from_le_bytes(b)), absent),
+        Kind::Int32 => numbers(file, column, |b| f64::from(i32::from_le_bytes(b)), false),
+        Kind::Unsigned32 => numbers(file, column, |b| f64::from(u32::from_le_bytes(b)), false),
+        Kind::Int64 => numbers(file, column, |b| i64::from_le_bytes(b) as f64, false),
+        Kind::Double => numbers(file, column, |b| marked(f64::from_le_bytes(b)), false),
         Kind::Single => {
             let make = |b| marked(widened(f32::from_le_bytes(b)));
-            numbers(file, column, make, absent)
+            numbers(file, column, make, false)
         }
         Kind::Text => Err(Fault::Unknown),
     }
@@ -328,91 +417,18 @@ pub(super) fn widened(single: f32) -> f64 {
     single.to_string().parse().unwrap_or(exact)
 }
 
-/// Words of a chunk.
-struct Texts {
-    words: Words,
-    dictionary: usize,
-    needed: bool,
-}
-
-impl Texts {
-    fn take(&mut self, mut bytes: &[u8], n: usize) -> Result<(), Fault> {
-        let short = || Fault::Damaged("a text that ends too early".into());
-        self.words.text.reserve(bytes.len().saturating_sub(4 * n));
-        self.words.ends.reserve(n);
-        for _ in 0..n {
-            let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(short)?;
-            let length = u32::from_le_bytes(*length) as usize;
-            let (word, rest) = rest.split_at_checked(length).ok_or_else(short)?;
-            self.words.push(word)?;
-            bytes = rest;
-        }
-        Ok(())
-    }
-}
-
-/// The word of a cell that is empty.
-pub(super) const NO_WORD: u32 = u32::MAX;
-
-impl Sink for Texts {
-    fn dictionary(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
-        self.take(bytes, n)?;
-        self.dictionary = n;
-        Ok(())
-    }
-
-    fn coded(&mut self, codes: HybridRleDecoder<'_>) -> Result<(), Fault> {
-        let codes = codes.collect()?;
-        if codes.iter().any(|&c| c as usize >= self.dictionary) {
-            return Err(Fault::Damaged("a text that no dictionary has".into()));
-        }
-        self.words.codes.extend_from_slice(&codes);
-        Ok(())
-    }
-
-    fn plain(&mut self, bytes: &[u8], n: usize) -> Result<(), Fault> {
-        let first = self.words.len() as u32;
-        self.take(bytes, n)?;
-        self.words.codes.extend(first..self.words.len() as u32);
-        Ok(())
-    }
-
-    fn spread(&mut self, start: usize, present: &[u32]) -> Result<(), Fault> {
-        if self.needed {
-            let row = present.iter().position(|&level| level == 0);
-            return Err(Fault::Missing(start + row.unwrap_or_default()));
-        }
-        let codes = self.words.codes.split_off(start);
-        let mut codes = codes.into_iter();
-        let spread = present.iter().map(|&level| match level {
-            0 => NO_WORD,
-            _ => codes.next().unwrap_or(NO_WORD),
-        });
-        self.words.codes.extend(spread);
-        Ok(())
-    }
-
-    fn rows(&self) -> usize {
-        self.words.codes.len()
-    }
-}
-
-/// A column of text. Where `needed`, a cell without text is a fault; else its word is [`NO_WORD`].
+/// A column of text. Where `needed`, a cell without text is a fault.
 pub(super) fn words(
     file: &File,
     column: &ColumnChunkMetadata,
     needed: bool,
-) -> Result<Words, Fault> {
-    let mut sink = Texts {
-        words: Words::default(),
-        dictionary: 0,
-        needed,
-    };
-    sink.words
-        .codes
-        .reserve(column.num_values().max(0) as usize);
-    read(file, column, &mut sink)?;
-    Ok(sink.words)
+) -> Result<Column<Words>, Fault> {
+    let mut chunk = Chunk::new(column, Words::default(), needed);
+    read(file, column, &mut chunk)?;
+    Ok(Column {
+        values: chunk.values,
+        codes: chunk.codes,
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Where rows come from: batches of a table in the order of its rows, each read on whatever thread asks for it.
 
 use super::{
-    pages::{self, Fault, Kind, NO_WORD, Words},
+    pages::{self, ABSENT, Column, Fault, Kind, Words},
     text::TextSource,
 };
 use crate::{
@@ -27,16 +27,32 @@ use std::{
 /// Names of a column: whole numbers or words.
 #[derive(Debug)]
 pub(super) enum Keys {
-    Numbers(Vec<i64>),
-    Words(Words),
+    Numbers(Column<Vec<i64>>),
+    Words(Column<Words>),
 }
 
 impl Keys {
+    /// Number of values, which may be fewer or more than rows.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(column) => column.values.len(),
+            Self::Words(column) => column.values.len(),
+        }
+    }
+
+    /// The place of each row's value; `None` where row `i` has value `i`.
+    pub(super) fn codes(&self) -> Option<&[u32]> {
+        match self {
+            Self::Numbers(column) => column.codes.as_deref(),
+            Self::Words(column) => column.codes.as_deref(),
+        }
+    }
+
     /// Whether the row's name is this one.
     pub(super) fn is(&self, row: usize, name: &str) -> bool {
         match self {
-            Self::Numbers(numbers) => numbers[row].to_string() == name,
-            Self::Words(words) => words.get(words.codes[row] as usize) == name.as_bytes(),
+            Self::Numbers(column) => column.values[column.code(row) as usize].to_string() == name,
+            Self::Words(column) => column.values.get(column.code(row) as usize) == name.as_bytes(),
         }
     }
 }
@@ -44,18 +60,32 @@ impl Keys {
 /// Answers of a column.
 #[derive(Debug)]
 pub(super) enum Answers {
-    /// NaN where there is none.
-    Numbers(Vec<f64>),
-    /// [`NO_WORD`] where there is none.
-    Labels(Words),
+    /// NaN where there is none, or no place.
+    Numbers(Column<Vec<f64>>),
+    /// No place where there is none.
+    Labels(Column<Words>),
 }
 
 impl Answers {
+    /// Number of values, which may be fewer or more than rows.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Numbers(values) => values.len(),
-            Self::Labels(words) => words.codes.len(),
+            Self::Numbers(column) => column.values.len(),
+            Self::Labels(column) => column.values.len(),
         }
+    }
+
+    /// The place of each row's value; `None` where row `i` has value `i`.
+    pub(super) fn codes(&self) -> Option<&[u32]> {
+        match self {
+            Self::Numbers(column) => column.codes.as_deref(),
+            Self::Labels(column) => column.codes.as_deref(),
+        }
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.codes().map_or(self.len(), <[u32]>::len)
     }
 }
 
@@ -332,9 +362,17 @@ impl ParquetSource {
             return Err(unknown().into());
         };
         let values = pages::doubles(&self.file, chunk, kind).map_err(fault)?;
-        if let Some(row) = values.iter().position(|v| v.abs() >= 1e30) {
+        let bad = |v: f64| v.abs() >= 1e30;
+        let Some(place) = values.values.iter().position(|&v| bad(v)) else {
+            return Ok(Answers::Numbers(values));
+        };
+        // A dictionary may have values that no row has.
+        let value = |row: usize| values.values.get(values.code(row) as usize);
+        let rows = values.codes.as_ref().map_or(place + 1, Vec::len);
+        let found = (0..rows).find(|&row| value(row).is_some_and(|&v| bad(v)));
+        if let Some(row) = found {
             let truth = Some(column) == self.plan.truth || self.plan.annotator.is_none();
-            let why = check_number(values[row])
+            let why = check_number(value(row).copied().unwrap_or(f64::NAN))
                 .err()
                 .unwrap_or("is not a finite number");
             let whose = if truth { "truth" } else { "answer" };
@@ -350,11 +388,12 @@ impl ParquetSource {
 }
 
 /// Whether nine in ten of the first thousand words are numbers: the rule of the general reader.
-fn looks_like_numbers(words: &Words) -> bool {
-    let some = words.codes.iter().filter(|&&code| code != NO_WORD);
+fn looks_like_numbers(words: &Column<Words>) -> bool {
+    let rows = words.codes.as_ref().map_or(words.values.len(), Vec::len);
+    let codes = (0..rows).map(|row| words.code(row));
     let (mut numbers, mut all) = (0, 0);
-    for &code in some.take(1000) {
-        let text = String::from_utf8_lossy(words.get(code as usize));
+    for code in codes.filter(|&code| code != ABSENT).take(1000) {
+        let text = String::from_utf8_lossy(words.values.get(code as usize));
         if text.trim().is_empty() || text.trim() == "?" {
             continue;
         }

@@ -1,11 +1,11 @@
 //! Votes that do not fit in memory, in a temporary file: stretches of votes, each of one part.
 
-use super::gather::{Value, Vote};
+use super::{gather::Run, record::Record};
 use crate::{Problem, Result};
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-/// Bytes of a vote on the disk.
-const SIZE: usize = 16;
+/// So many bytes are written at a time.
+const BLOCK: usize = 1 << 22;
 
 /// The file, and where the votes of each part lie in it.
 pub(super) struct Spill {
@@ -20,7 +20,7 @@ fn failed(error: &io::Error) -> Box<Problem> {
     let dir = std::env::temp_dir();
     let mut problem = Problem::io("keep votes in a temporary file", dir, error);
     problem.hint = Some(
-        "votes that do not fit in memory take 16 bytes each on the disk: make room, name another folder in TMPDIR, or allow \
+        "votes that do not fit in memory take 8 or 16 bytes each on the disk: make room, name another folder in TMPDIR, or allow \
          more memory with --memory"
             .into(),
     );
@@ -38,48 +38,51 @@ impl Spill {
         })
     }
 
-    /// Moves votes of a part to the disk.
-    pub(super) fn add<T: Value>(&mut self, part: usize, votes: &mut Vec<Vote<T>>) -> Result<()> {
-        if votes.is_empty() {
-            return Ok(());
+    /// Moves all votes of these runs to the disk, those of each part one after another.
+    pub(super) fn add<R: Record>(&mut self, runs: &mut Vec<Run<R>>) -> Result<()> {
+        for (part, stretches) in self.stretches.iter_mut().enumerate() {
+            let from = self.length + self.bytes.len() as u64;
+            let mut n = 0;
+            for run in runs.iter() {
+                let votes = run.of(part);
+                votes.iter().for_each(|vote| vote.write(&mut self.bytes));
+                n += votes.len();
+            }
+            if n > 0 {
+                stretches.push((from, n));
+            }
+            if self.bytes.len() >= BLOCK {
+                write(&self.file, &mut self.length, &mut self.bytes)?;
+            }
         }
-        self.bytes.clear();
-        for &(item, annotator, value) in votes.iter() {
-            self.bytes.extend_from_slice(&item.to_le_bytes());
-            self.bytes.extend_from_slice(&annotator.to_le_bytes());
-            self.bytes.extend_from_slice(&value.to_bytes());
-        }
-        self.file
-            .write_all_at(&self.bytes, self.length)
-            .map_err(|e| failed(&e))?;
-        self.stretches[part].push((self.length, votes.len()));
-        self.length += self.bytes.len() as u64;
-        votes.clear();
+        write(&self.file, &mut self.length, &mut self.bytes)?;
+        runs.clear();
         Ok(())
     }
 
-    /// All votes of a part, in the order in which they came.
-    pub(super) fn read<T: Value>(&self, part: usize) -> Result<Vec<Vote<T>>> {
-        let stretches = &self.stretches[part];
-        let mut votes = Vec::with_capacity(stretches.iter().map(|s| s.1).sum());
-        let mut bytes = Vec::new();
-        for &(from, n) in stretches {
-            bytes.resize(n * SIZE, 0);
+    /// All votes of a part, in the order in which they came, behind those that are in `votes`.
+    pub(super) fn read<R: Record>(
+        &self,
+        part: usize,
+        bytes: &mut Vec<u8>,
+        votes: &mut Vec<R>,
+    ) -> Result<()> {
+        for &(from, n) in &self.stretches[part] {
+            bytes.resize(n * R::SIZE, 0);
             self.file
-                .read_exact_at(&mut bytes, from)
+                .read_exact_at(bytes, from)
                 .map_err(|e| failed(&e))?;
-            let (rows, _) = bytes.as_chunks::<SIZE>();
-            votes.extend(rows.iter().map(|row| {
-                let word = |at: usize| {
-                    u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]])
-                };
-                let mut value = [0; 8];
-                value.copy_from_slice(&row[8..]);
-                (word(0), word(4), T::of_bytes(value))
-            }));
+            R::read(bytes, votes);
         }
-        Ok(votes)
+        Ok(())
     }
+}
+
+fn write(file: &File, length: &mut u64, bytes: &mut Vec<u8>) -> Result<()> {
+    file.write_all_at(bytes, *length).map_err(|e| failed(&e))?;
+    *length += bytes.len() as u64;
+    bytes.clear();
+    Ok(())
 }
 
 #[cfg(test)]
@@ -91,17 +94,22 @@ mod tests {
         let mut spill = Spill::new(2).unwrap();
         let votes = |k: u32| {
             (0..k)
-                .map(|i| (i, i * 7, f64::from(i) / 3.0))
+                .map(|i| u64::pack(i, i * 7, u64::from(i)))
                 .collect::<Vec<_>>()
         };
-        for k in [3, 0, 1000] {
-            spill.add(1, &mut votes(k)).unwrap();
-        }
-        let mut expected = votes(3);
-        expected.extend(votes(1000));
-        assert_eq!(spill.read::<f64>(1).unwrap(), expected);
-        assert_eq!(spill.read::<f64>(0).unwrap(), []);
-        spill.add(0, &mut vec![(1, 2, 3u32)]).unwrap();
-        assert_eq!(spill.read::<u32>(0).unwrap(), [(1, 2, 3)]);
+        let run = |k: u32, j: u32| Run {
+            records: [votes(k), votes(j)].concat(),
+            ends: vec![k, k + j],
+        };
+        spill.add(&mut vec![run(0, 3), run(0, 0)]).unwrap();
+        spill.add(&mut Vec::<Run<u64>>::new()).unwrap();
+        spill.add(&mut vec![run(1, 1000)]).unwrap();
+        let read = |part: usize| {
+            let mut all: Vec<u64> = Vec::new();
+            spill.read(part, &mut Vec::new(), &mut all).unwrap();
+            all
+        };
+        assert_eq!(read(1), [votes(3), votes(1000)].concat());
+        assert_eq!(read(0), votes(1));
     }
 }

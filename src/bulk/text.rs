@@ -2,7 +2,7 @@
 //! for a number) is left to the general reader, which reads it or says what is wrong.
 
 use super::{
-    pages::{NO_WORD, Words},
+    pages::{ABSENT, Column, Words},
     source::{Answers, Batch, Keys, Names, Plan, Scale, unknown},
 };
 use crate::{
@@ -96,22 +96,19 @@ impl TextSource {
         let Answers::Labels(words) = &first.answers else {
             return Ok(None);
         };
-        if words.codes.is_empty() {
+        let codes = words.codes.as_deref().unwrap_or_default();
+        if codes.is_empty() {
             return Ok(None);
         }
-        source.row_bytes = ((HEADER as u64).min(source.length) as usize / words.codes.len()).max(2);
+        source.row_bytes = ((HEADER as u64).min(source.length) as usize / codes.len()).max(2);
         source.scale = match hint {
             ScaleHint::Number => Scale::Numbers,
             ScaleHint::Choice => Scale::Labels,
             ScaleHint::Auto => {
-                let thousand = words
-                    .codes
-                    .iter()
-                    .filter(|&&code| code != NO_WORD)
-                    .take(1000);
+                let thousand = codes.iter().filter(|&&code| code != ABSENT).take(1000);
                 let (mut numbers, mut all) = (0, 0);
                 for &code in thousand {
-                    let text = String::from_utf8_lossy(words.get(code as usize));
+                    let text = String::from_utf8_lossy(words.values.get(code as usize));
                     all += 1;
                     numbers +=
                         u32::from(text.parse::<f64>().is_ok() || parse_number(&text).is_ok());
@@ -320,7 +317,10 @@ struct KeyColumn {
 impl KeyColumn {
     fn with_capacity(rows: usize) -> Self {
         Self {
-            keys: Keys::Numbers(Vec::with_capacity(rows)),
+            keys: Keys::Numbers(Column {
+                values: Vec::with_capacity(rows),
+                codes: None,
+            }),
         }
     }
 
@@ -330,26 +330,24 @@ impl KeyColumn {
         }
         if let Keys::Numbers(numbers) = &mut self.keys {
             if let Some(number) = canonical(cell) {
-                numbers.push(number);
+                numbers.values.push(number);
                 return Ok(());
             }
-            let mut words = Words::default();
-            for number in numbers.iter() {
-                add(&mut words, number.to_string().as_bytes())?;
+            let mut words = Column::default();
+            for number in &numbers.values {
+                add(&mut words.values, number.to_string().as_bytes())?;
             }
             self.keys = Keys::Words(words);
         }
         if let Keys::Words(words) = &mut self.keys {
-            add(words, cell)?;
+            add(&mut words.values, cell)?;
         }
         Ok(())
     }
 }
 
 fn add(words: &mut Words, cell: &[u8]) -> Result<()> {
-    let word = words.push(cell).map_err(|_| unknown())?;
-    words.codes.push(word);
-    Ok(())
+    Ok(words.push(cell).map_err(|_| unknown())?)
 }
 
 /// The number a text is the only usual form of: `7` and `-7`, not `07`, `+7` or `7.0`.
@@ -382,21 +380,29 @@ impl AnswerColumn {
     fn new(scale: Scale, rows: usize) -> Self {
         Self {
             answers: match scale {
-                Scale::Numbers => Answers::Numbers(Vec::with_capacity(rows)),
-                Scale::Labels => Answers::Labels(Words::default()),
+                Scale::Numbers => Answers::Numbers(Column {
+                    values: Vec::with_capacity(rows),
+                    codes: None,
+                }),
+                Scale::Labels => Answers::Labels(Column {
+                    values: Words::default(),
+                    codes: Some(Vec::with_capacity(rows)),
+                }),
             },
         }
     }
 
     fn push(&mut self, cell: &[u8]) -> Result<()> {
         match &mut self.answers {
-            Answers::Numbers(numbers) => numbers.push(number(cell)?),
+            Answers::Numbers(numbers) => numbers.values.push(number(cell)?),
             Answers::Labels(words) => {
-                if cell.is_empty() || cell == b"?" {
-                    words.codes.push(NO_WORD);
+                let code = if cell.is_empty() || cell == b"?" {
+                    ABSENT
                 } else {
-                    add(words, cell)?;
-                }
+                    add(&mut words.values, cell)?;
+                    (words.values.len() - 1) as u32
+                };
+                words.codes.get_or_insert_default().push(code);
             }
         }
         Ok(())

@@ -37,7 +37,7 @@ pub struct Args {
     /// Label controls too, each without looking at its own truth (campaigns; tables of votes label every item)
     #[arg(long)]
     with_controls: bool,
-    /// Memory for votes, MiB; of a table with more of them (16 bytes each) the rest waits on the disk
+    /// Memory for votes, MiB; of a table with more of them (8 bytes each, or 16) the rest waits on the disk
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     memory: usize,
     /// Print a summary as JSON
@@ -98,7 +98,7 @@ impl Args {
             scale: input.hint(),
             method: self.method.clone(),
             settings: self.settings.over(NumberSettings::default())?,
-            most_votes: self.memory.saturating_mul(1 << 20) / 16,
+            most_bytes: self.memory.saturating_mul(1 << 20),
             out: self.out.clone(),
         }))
     }

@@ -1,6 +1,7 @@
 //! `veche bench`: measures veche on this machine.
 
 mod aggregate;
+mod bare;
 mod data;
 mod watch;
 

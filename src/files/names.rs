@@ -29,16 +29,22 @@ impl PartialEq for Names {
 
 /// Multiply and fold, eight bytes at a time: several times faster than SipHash on short names. The hash decides where
 /// a name is looked for, never its number.
-pub(crate) fn hash(name: &str) -> u64 {
+pub(crate) fn hash(name: &[u8]) -> u64 {
     let fold = |a: u64, b: u64| {
         let product = u128::from(a) * u128::from(b);
         (product >> 64) as u64 ^ product as u64
     };
     let mut state = 0x9e37_79b9_7f4a_7c15 ^ name.len() as u64;
-    for chunk in name.as_bytes().chunks(8) {
-        let mut word = [0u8; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
+    let (whole, rest) = name.as_chunks::<8>();
+    for &word in whole {
         state = fold(state ^ u64::from_le_bytes(word), 0xd6e8_feb8_6659_fd93);
+    }
+    if !rest.is_empty() {
+        let word = rest
+            .iter()
+            .rev()
+            .fold(0, |word, &b| (word << 8) | u64::from(b));
+        state = fold(state ^ word, 0xd6e8_feb8_6659_fd93);
     }
     fold(state, 0xa076_1d64_78bd_642f)
 }
@@ -68,18 +74,23 @@ impl Names {
 
     /// The index of a name, if it is known.
     pub fn find(&self, name: &str) -> Option<u32> {
-        let at = self.slot(name, hash(name));
+        self.find_hashed(name.as_bytes(), hash(name.as_bytes()))
+    }
+
+    /// The same for a name whose [`hash`] is known already.
+    pub(crate) fn find_hashed(&self, name: &[u8], hash: u64) -> Option<u32> {
+        let at = self.slot(name, hash);
         self.slots[at].1.checked_sub(1)
     }
 
     /// The index of a name, which is added if it is new.
     pub fn intern(&mut self, name: &str) -> u32 {
-        self.intern_hashed(name, hash(name))
+        self.intern_hashed(name, hash(name.as_bytes()))
     }
 
     /// The same for a name whose [`hash`] is known already.
     pub(crate) fn intern_hashed(&mut self, name: &str, hash: u64) -> u32 {
-        let at = self.slot(name, hash);
+        let at = self.slot(name.as_bytes(), hash);
         if let Some(index) = self.slots[at].1.checked_sub(1) {
             return index;
         }
@@ -93,23 +104,18 @@ impl Names {
         index
     }
 
-    /// Forgets what is only needed to find and add names. What is looked up afterwards is not found.
-    pub(crate) fn freeze(&mut self) {
-        self.slots = vec![(0, 0); 16];
-    }
-
     /// All names in index order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         (0..self.len()).map(|i| self.get(i as u32))
     }
 
     /// The slot that holds `name`, or the empty one where it belongs.
-    fn slot(&self, name: &str, hash: u64) -> usize {
+    fn slot(&self, name: &[u8], hash: u64) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         loop {
             let (known, index) = self.slots[at];
-            if index == 0 || (known == tag(hash) && self.get(index - 1) == name) {
+            if index == 0 || (known == tag(hash) && self.get(index - 1).as_bytes() == name) {
                 return at;
             }
             at = (at + 1) & mask;
@@ -120,7 +126,7 @@ impl Names {
         let mask = self.slots.len() * 2 - 1;
         let mut slots = vec![(0, 0); mask + 1];
         for index in 0..self.len() as u32 {
-            let hash = hash(self.get(index));
+            let hash = hash(self.get(index).as_bytes());
             let mut at = hash as usize & mask;
             while slots[at].1 != 0 {
                 at = (at + 1) & mask;

@@ -3,10 +3,15 @@
 use super::table::{Builder, Table};
 use crate::{Problem, Result, problem};
 use polars::prelude::{
-    ArrowDataType, BooleanChunked, Column, DataFrame, DataType, Float32Chunked, Float64Chunked,
-    Int64Chunked, ParquetReader, ParquetWriter, PolarsError, PolarsResult, SerReader,
-    StringChunked, UInt64Chunked,
+    ArrowDataType, BooleanChunked, Column, CompatLevel, DataFrame, DataType, Float32Chunked,
+    Float64Chunked, Int64Chunked, ParquetCompression, ParquetReader, ParquetWriter, PolarsError,
+    PolarsResult, SerReader, StatisticsOptions, StringChunked, UInt64Chunked,
 };
+use polars_parquet::write::{
+    CompressedPage, CompressionOptions, Encoding, ParquetPhysicalType, ParquetType, Version,
+    WriteOptions, array_to_columns, compress,
+};
+use rayon::prelude::*;
 use std::{
     fmt::Write as _,
     fs::File,
@@ -197,41 +202,93 @@ pub(super) fn read_table(path: &Path) -> Result<Table> {
 /// Writes columns of equal length as Parquet (zstd).
 pub(crate) fn write(columns: Vec<Column>, writer: &mut BufWriter<File>) -> io::Result<()> {
     let frame = DataFrame::new_infer_height(columns).map_err(io::Error::other)?;
-    write_groups([Ok(frame)], writer)
+    remembering(writer, |writer| {
+        let mut parquet = ParquetWriter::new(writer).batched(frame.schema())?;
+        parquet.write_batch(&frame)?;
+        parquet.finish()?;
+        Ok(())
+    })
 }
 
-/// Writes tables of the same columns one after another as row groups of one Parquet file (zstd). At least one is needed.
+/// Writes `n` tables of the same columns as row groups of one Parquet file: made, encoded and compressed on all cores, some at a
+/// time. `empty` is such a table without rows. Compressed by Snappy: millions of estimates hardly get smaller however long one
+/// tries.
 pub(crate) fn write_groups(
-    groups: impl IntoIterator<Item = PolarsResult<DataFrame>>,
+    empty: &DataFrame,
+    n: usize,
+    group: impl Fn(usize) -> PolarsResult<DataFrame> + Sync,
     writer: &mut BufWriter<File>,
+) -> io::Result<()> {
+    remembering(writer, |writer| {
+        let mut parquet = ParquetWriter::new(writer)
+            .with_compression(ParquetCompression::Snappy)
+            .batched(empty.schema())?;
+        let fields = parquet.parquet_schema().fields().to_vec();
+        let at_once = 2 * rayon::current_num_threads();
+        for start in (0..n).step_by(at_once) {
+            let groups: PolarsResult<Vec<_>> = (start..(start + at_once).min(n))
+                .into_par_iter()
+                .with_max_len(1)
+                .map(|index| {
+                    let frame = group(index)?;
+                    Ok((frame.height() as u64, pages(&frame, &fields)?))
+                })
+                .collect();
+            for (rows, pages) in groups?.iter().filter(|group| group.0 > 0) {
+                parquet.write_row_group(*rows, pages)?;
+            }
+        }
+        parquet.finish()?;
+        Ok(())
+    })
+}
+
+/// The pages of a table's columns. Numbers of double precision are written as they are: looking for a dictionary costs more
+/// than it could save.
+fn pages(frame: &DataFrame, fields: &[ParquetType]) -> PolarsResult<Vec<Vec<CompressedPage>>> {
+    let options = WriteOptions {
+        statistics: StatisticsOptions::default(),
+        version: Version::V1,
+        compression: CompressionOptions::Snappy,
+        data_page_size: None,
+    };
+    let mut all = Vec::new();
+    for batch in frame.iter_chunks(CompatLevel::newest(), false) {
+        for (array, field) in batch.columns().iter().zip(fields) {
+            let encoding = match field {
+                ParquetType::PrimitiveType(leaf)
+                    if leaf.physical_type == ParquetPhysicalType::Int32 =>
+                {
+                    Encoding::RleDictionary
+                }
+                _ => Encoding::Plain,
+            };
+            for pages in array_to_columns(array, field.clone(), options, &[encoding])? {
+                let compressed: PolarsResult<_> = pages
+                    .map(|page| Ok(compress(page?, Vec::new(), options.compression)?))
+                    .collect();
+                all.push(compressed?);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Runs a writing of polars, and returns the error of the disk as it was if that was the cause.
+fn remembering(
+    writer: &mut BufWriter<File>,
+    write: impl FnOnce(&mut Remembering<'_>) -> PolarsResult<()>,
 ) -> io::Result<()> {
     let mut writer = Remembering {
         writer,
         failed: None,
     };
-    let written = write_each(groups, &mut writer);
+    let written = write(&mut writer);
     match (writer.failed.take(), written) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(io::Error::other(error)),
         (None, Ok(())) => writer.flush(),
     }
-}
-
-fn write_each(
-    groups: impl IntoIterator<Item = PolarsResult<DataFrame>>,
-    writer: &mut Remembering<'_>,
-) -> PolarsResult<()> {
-    let mut groups = groups.into_iter();
-    let Some(first) = groups.next().transpose()? else {
-        return Err(PolarsError::NoData("no table to write".into()));
-    };
-    let mut parquet = ParquetWriter::new(writer).batched(first.schema())?;
-    parquet.write_batch(&first)?;
-    for group in groups {
-        parquet.write_batch(&group?)?;
-    }
-    parquet.finish()?;
-    Ok(())
 }
 
 /// Keeps the error of the disk, of which polars passes on the words only: a full disk has a hint of its own.

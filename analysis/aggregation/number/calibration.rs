@@ -1,5 +1,7 @@
 //! From standard errors to intervals that keep their promise: what controls say about both.
 
+use rayon::prelude::*;
+
 use crate::interval::normal_quantile;
 
 /// With fewer controls than this nothing is calibrated: their own scatter would be passed on to every interval.
@@ -29,7 +31,7 @@ impl Calibration {
         if ratios.len() < LEAST_CONTROLS {
             ratios.clear();
         }
-        ratios.sort_unstable_by(f64::total_cmp);
+        ratios.par_sort_unstable_by(f64::total_cmp);
         Self {
             level,
             squares: ratios.iter().map(|r| r * r).sum(),

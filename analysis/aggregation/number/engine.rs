@@ -72,6 +72,11 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Skills of all annotators as items see them that are no controls.
+    pub(super) fn skills(&self) -> &[Skill] {
+        &self.skills
+    }
+
     /// Calls `f` with the item as formulas see it: a control without its own truth. `None` without votes.
     pub(super) fn view<R>(
         &self,

@@ -15,7 +15,12 @@ pub(super) fn estimate(ballot: &Ballot<'_>, temperature: f64) -> Point {
         .iter()
         .map(|s| s.mae)
         .fold(f64::INFINITY, f64::min);
-    ballot.weighted_mean(|skill| ((best - skill.mae) / temperature).exp())
+    ballot.weighted_mean(|skill| weight(skill.mae, best, temperature))
+}
+
+/// exp(−MAE/T) over that of the best.
+pub(super) fn weight(mae: f64, best: f64, temperature: f64) -> f64 {
+    ((best - mae) / temperature).exp()
 }
 
 /// The logarithm of exp(−MAE/T); T infinite, or T = 0 where nobody ever errs, gives the plain mean.

@@ -9,11 +9,15 @@ pub(super) const FLOOR_SHARE: f64 = 1e-3;
 /// `Σ w_u v_u / Σ w_u` with `w_u = 1/MAE_u^power`, where MAE_u is at least [`FLOOR_SHARE`] of the overall MAE. The unit
 /// cancels, so the weights are the same in years and in months. When all are perfect, all count the same.
 pub(super) fn estimate(ballot: &Ballot<'_>, power: i32) -> Point {
-    let overall = ballot.overall_mae;
+    ballot.weighted_mean(|skill| weight(skill.mae, ballot.overall_mae, power))
+}
+
+/// (overall MAE / MAE)^power; 1 where all are perfect.
+pub(super) fn weight(mae: f64, overall: f64, power: i32) -> f64 {
     if overall <= 0.0 {
-        return ballot.weighted_mean(|_| 1.0);
+        return 1.0;
     }
-    ballot.weighted_mean(|skill| (overall / skill.mae.max(FLOOR_SHARE * overall)).powi(power))
+    (overall / mae.max(FLOOR_SHARE * overall)).powi(power)
 }
 
 #[cfg(test)]

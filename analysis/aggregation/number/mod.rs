@@ -16,6 +16,7 @@ mod crh;
 mod engine;
 mod estimate;
 mod exp_mae;
+mod fixed;
 mod folds;
 mod formula;
 mod gtm;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::ballot::Skill;
 use super::standing::Prior;
 use crate::NumberVotes;
-use crate::scoring::controls::{ControlErrors, ErrorSums, Totals};
+use crate::scoring::controls::{ControlErrors, ErrorSums, Products, Totals};
 use crate::scoring::shrinkage::{Shrinkage, shrunk};
 
 /// The pooled mean squared error counts as much as so many controls in an annotator's own. A variance from five normal
@@ -39,17 +39,7 @@ impl Noise {
     /// be told apart and the own variance stands for both (an item then has one vote, so nothing is lost).
     pub(super) fn new(totals: &Totals, within: Option<f64>, shrinkage: Shrinkage) -> Self {
         let groups = &totals.groups;
-        let (own, shared) = match (totals.total.mean_square(), within) {
-            (None, within) => (within, None),
-            (Some(mse), Some(within)) => {
-                let shared = totals
-                    .products
-                    .shared_variance()
-                    .unwrap_or_else(|| (mse - within).max(0.0));
-                (Some(within), Some(shared))
-            }
-            (Some(mse), None) => (Some(mse), Some(0.0)),
-        };
+        let (own, shared) = variances(&totals.total, &totals.products, within);
         Self {
             own,
             shared,
@@ -67,18 +57,10 @@ impl Noise {
 
     /// An annotator's MAE and own variance from sums over (other) controls.
     pub(super) fn skill(&self, sums: &ErrorSums) -> Skill {
-        let own = self.own.unwrap_or(0.0);
-        let variance = if sums.n > 0.0 {
-            let shared = self.shared.unwrap_or(0.0);
-            let square =
-                (sums.squares + PRIOR_CONTROLS * (own + shared)) / (sums.n + PRIOR_CONTROLS);
-            (square - shared).max(LEAST_SHARE * own)
-        } else {
-            own
-        };
+        let (own, shared) = (self.own.unwrap_or(0.0), self.shared.unwrap_or(0.0));
         Skill {
             mae: shrunk(sums.n, sums.absolute, self.k, self.overall_mae),
-            variance,
+            variance: own_variance(sums, own, shared),
         }
     }
 
@@ -97,13 +79,40 @@ impl Noise {
     }
 }
 
+/// Variance of one vote around what all annotators share, and of what they share: see [`Noise::new`].
+pub(super) fn variances(
+    total: &ErrorSums,
+    products: &Products,
+    within: Option<f64>,
+) -> (Option<f64>, Option<f64>) {
+    match (total.mean_square(), within) {
+        (None, within) => (within, None),
+        (Some(mse), Some(within)) => {
+            let shared = products
+                .shared_variance()
+                .unwrap_or_else(|| (mse - within).max(0.0));
+            (Some(within), Some(shared))
+        }
+        (Some(mse), None) => (Some(mse), Some(0.0)),
+    }
+}
+
+/// An annotator's own variance from sums over (other) controls, drawn to the pooled one.
+pub(super) fn own_variance(sums: &ErrorSums, own: f64, shared: f64) -> f64 {
+    if sums.n <= 0.0 {
+        return own;
+    }
+    let square = (sums.squares + PRIOR_CONTROLS * (own + shared)) / (sums.n + PRIOR_CONTROLS);
+    (square - shared).max(LEAST_SHARE * own)
+}
+
 /// Everything that is known from all controls, and how to leave one item out of it.
 pub(super) struct Evidence {
     pub(super) controls: ControlErrors,
     pub(super) noise: Noise,
     /// Variance of votes within items; `None` if no item has two votes.
     pub(super) within: Option<f64>,
-    shrinkage: Shrinkage,
+    pub(super) shrinkage: Shrinkage,
 }
 
 impl Evidence {

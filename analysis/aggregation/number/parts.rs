@@ -1,13 +1,12 @@
 //! The closed methods on votes that come in parts: each part has all votes of some items, and only one part per thread need
 //! be in memory at a time.
 
-use std::borrow::Cow;
-
 use rayon::prelude::*;
 
 use super::calibration::Calibration;
 use super::engine::Engine;
 use super::estimate::{estimate_of, formula};
+use super::fixed::Fixed;
 use super::formula::Scratch;
 use super::model::Choice;
 use super::noise::{Evidence, Scatter};
@@ -23,7 +22,7 @@ use crate::{Error, NumberVotes};
 type PartResult = (Estimates, Vec<(u32, f64)>);
 
 /// All votes of some items, and what is known of these items.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Part {
     /// The votes; items are numbered within the part, annotators as everywhere.
     pub votes: NumberVotes,
@@ -36,18 +35,22 @@ pub trait Parts: Sync {
     /// Why a part could not be had, or what a method finds wrong with it.
     type Error: From<Error> + Send;
 
+    /// What a thread needs to make a part, kept from one part to the next.
+    type Room: Default + Send;
+
     /// Number of parts.
     fn count(&self) -> usize;
 
     /// Size of the annotators' index space, the same in all parts.
     fn n_annotators(&self) -> usize;
 
-    /// A part: lent where it lies in memory, else made.
-    fn part(&self, index: usize) -> Result<Cow<'_, Part>, Self::Error>;
+    /// A part: lent where it lies in memory, else made in `room`.
+    fn part<'a>(&'a self, index: usize, room: &'a mut Self::Room) -> Result<&'a Part, Self::Error>;
 }
 
 impl Parts for [Part] {
     type Error = Error;
+    type Room = ();
 
     fn count(&self) -> usize {
         self.len()
@@ -57,8 +60,8 @@ impl Parts for [Part] {
         self.first().map_or(0, |part| part.votes.n_annotators())
     }
 
-    fn part(&self, index: usize) -> Result<Cow<'_, Part>, Error> {
-        Ok(Cow::Borrowed(&self[index]))
+    fn part<'a>(&'a self, index: usize, (): &'a mut ()) -> Result<&'a Part, Error> {
+        Ok(&self[index])
     }
 }
 
@@ -192,28 +195,45 @@ impl NumberMethod {
         let nothing = NumberVotes::new(0, parts.n_annotators(), &[], &[], &[])?;
         let engine = Engine::new(&nothing, &[], evidence, &[formula]);
         let quantile = normal_quantile(settings.level);
+        let fixed = Fixed::of(&formula, &engine, quantile);
 
         let results: Result<Vec<PartResult>, P::Error> = (0..parts.count())
             .into_par_iter()
-            .map_init(Scratch::default, |scratch, index| {
-                let part = parts.part(index)?;
-                let engine = engine.on(&part.votes, &part.truth);
-                let mut estimates = Estimates::with_capacity(part.truth.len());
-                // Ratios |estimate − truth| / se of controls, for the calibration.
-                let mut ratios = Vec::new();
-                for (item, truth) in part.truth.iter().enumerate() {
-                    let estimate = engine.view(item, scratch, |view, buffers| {
-                        estimate_of(view, &model.point(view, buffers), quantile)
-                    });
-                    estimates.push(estimate.as_ref(), quantile);
-                    if let (Some(e), Some(truth)) = (estimate, truth)
-                        && let Some(se) = e.se
-                    {
-                        ratios.push((item as u32, (e.value - truth).abs() / se));
+            .map_init(
+                Default::default,
+                |(room, scratch): &mut (P::Room, Scratch), index| {
+                    let part = parts.part(index, room)?;
+                    let engine = engine.on(&part.votes, &part.truth);
+                    let mut estimates = Estimates::with_capacity(part.truth.len());
+                    // Ratios |estimate − truth| / se of controls, for the calibration.
+                    let mut ratios = Vec::new();
+                    for (item, truth) in part.truth.iter().enumerate() {
+                        let (annotators, values) = part.votes.item(item);
+                        let quick = fixed.as_ref().and_then(|fixed| match *truth {
+                            None => fixed.estimate(annotators, values),
+                            Some(truth) => fixed.estimate_control(
+                                &engine.evidence,
+                                annotators,
+                                values,
+                                truth,
+                                &mut scratch.skills,
+                            ),
+                        });
+                        let estimate = quick.or_else(|| {
+                            engine.view(item, scratch, |view, buffers| {
+                                estimate_of(view, &model.point(view, buffers), quantile)
+                            })
+                        });
+                        estimates.push(estimate.as_ref(), quantile);
+                        if let (Some(e), Some(truth)) = (estimate, truth)
+                            && let Some(se) = e.se
+                        {
+                            ratios.push((item as u32, (e.value - truth).abs() / se));
+                        }
                     }
-                }
-                Ok((estimates, ratios))
-            })
+                    Ok((estimates, ratios))
+                },
+            )
             .collect();
         let (mut estimates, ratios): (Vec<_>, Vec<_>) = results?.into_iter().unzip();
         let all = ratios.iter().flatten().map(|r| r.1).collect();
@@ -258,10 +278,11 @@ fn evidence<P: Parts + ?Sized>(parts: &P, settings: &NumberSettings) -> Result<E
     let sums: Result<Vec<(ControlErrors, Vec<Scatter>)>, P::Error> = (0..count.div_ceil(stretch))
         .into_par_iter()
         .map(|at| {
+            let mut room = P::Room::default();
             let mut controls = ControlErrors::none(n_annotators);
             let mut scatter = Vec::with_capacity(stretch);
             for index in at * stretch..((at + 1) * stretch).min(count) {
-                let part = parts.part(index)?;
+                let part = parts.part(index, &mut room)?;
                 check_truths(part.truth.len(), part.votes.n_items())?;
                 check_finite(&part.votes, &part.truth)?;
                 controls.add_items(&part.votes, &part.truth, 0);

@@ -77,7 +77,7 @@ enum Task {
     Majority,
     /// Dawid–Skene of four labels; Parquet
     DawidSkene,
-    /// exp(−MAE) of more and more votes with the same memory
+    /// exp(−MAE) of more and more votes, in 64 files, with the same memory
     Streaming,
 }
 
@@ -132,6 +132,12 @@ impl Task {
     }
 }
 
+/// Files of the task `streaming`.
+const FILES: u64 = 64;
+
+/// What is measured as the least that any program can do: reading the columns, and the bare sums.
+const BARE: &str = "bare sums";
+
 /// All runs of one program at one task.
 #[derive(Debug, Clone)]
 struct Runs {
@@ -159,6 +165,21 @@ impl Runs {
 
     fn seconds(&self) -> f64 {
         self.median(|r| r.seconds)
+    }
+
+    fn bare(&mut self, crowd: &Crowd, dir: &Path) -> Result<()> {
+        let (votes, truth) = self.task.files(dir);
+        let bare = super::bare::run(crowd, &votes, &truth)?;
+        note(&format!(
+            "{BARE}: reading {:.2} s, two passes {:.2} s",
+            bare.reading, bare.passes
+        ));
+        self.runs.push(Measured {
+            seconds: bare.reading + bare.passes,
+            processor: bare.processor,
+            peak_mib: 0.0,
+        });
+        Ok(())
     }
 }
 
@@ -212,11 +233,21 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 ..ours.clone()
             });
             all.extend(std::iter::once(ours.clone()).chain(others));
+            if task == Task::ExpMae {
+                all.push(Runs {
+                    program: BARE.into(),
+                    ..ours
+                });
+            }
         }
         // In turn: what else the machine does meanwhile falls on all alike.
         for repeat in 0..args.repeats {
             for runs in &mut all {
-                args.once(runs, &crowd, dir, None)?;
+                if runs.program == BARE {
+                    runs.bare(&crowd, dir)?;
+                } else {
+                    args.once(runs, &crowd, dir, None)?;
+                }
                 if let Some(last) = runs.runs.last() {
                     note(&format!(
                         "{}/{} {} {}: {:.2} s, {:.2} processor s, {:.0} MiB",
@@ -297,7 +328,7 @@ impl Args {
         runs: &mut Runs,
         crowd: &Crowd,
         dir: &Path,
-        memory: Option<usize>,
+        streamed: Option<(&[PathBuf], usize)>,
     ) -> Result<()> {
         let task = runs.task;
         let (votes, truth) = task.files(dir);
@@ -307,13 +338,19 @@ impl Args {
             let program = std::env::current_exe()
                 .map_err(|e| problem(format!("cannot find this program: {e}")))?;
             command = std::process::Command::new(program);
-            command.arg("aggregate").arg(&votes).arg("--out");
+            command.arg("aggregate").arg("--out");
             command.arg(out("veche")).args(["--method", task.method()]);
             if !task.is_choice() {
                 command.arg("--truth").arg(&truth);
             }
-            if let Some(memory) = memory {
-                command.arg("--memory").arg(memory.to_string());
+            match streamed {
+                Some((files, memory)) => {
+                    command.arg("--memory").arg(memory.to_string());
+                    command.args(files);
+                }
+                None => {
+                    command.arg(&votes);
+                }
             }
             command.arg("--json");
         } else {
@@ -362,7 +399,9 @@ impl Args {
             let here = dir.join(format!("streaming-{votes}"));
             std::fs::create_dir_all(&here)
                 .map_err(|e| Problem::io("make the folder", &here, &e))?;
-            make(&crowd, Task::Streaming, &here)?;
+            note(&format!("making {votes} votes in {FILES} files"));
+            let files = crowd.write_files(&here, Kind::Single, FILES)?;
+            crowd.write_truths(&here.join("truth.parquet"))?;
             let mut runs = Runs {
                 task: Task::Streaming,
                 votes,
@@ -371,7 +410,7 @@ impl Args {
                 passes: None,
                 difference: None,
             };
-            self.once(&mut runs, &crowd, &here, Some(self.memory))?;
+            self.once(&mut runs, &crowd, &here, Some((&files, self.memory)))?;
             note(&format!(
                 "{votes} votes: {:.1} s, {:.0} MiB",
                 runs.seconds(),

@@ -5,7 +5,8 @@ use polars::prelude::{Column, DataFrame, ParquetCompression, ParquetWriter};
 use rayon::prelude::*;
 use std::{
     io::{self, Write},
-    path::Path,
+    ops::Range,
+    path::{Path, PathBuf},
 };
 
 /// How names are written.
@@ -139,7 +140,7 @@ impl Crowd {
         }
     }
 
-    fn group(&self, rows: std::ops::Range<u64>, kind: Kind) -> io::Result<DataFrame> {
+    fn group(&self, rows: Range<u64>, kind: Kind) -> io::Result<DataFrame> {
         let all: Vec<_> = rows.into_par_iter().map(|row| self.row(row)).collect();
         let items: Vec<u64> = all.iter().map(|r| r.0).collect();
         let annotators: Vec<u64> = all.iter().map(|r| r.1).collect();
@@ -168,7 +169,22 @@ impl Crowd {
 
     /// Writes the votes: Parquet, or CSV by the ending.
     pub(super) fn write_votes(&self, path: &Path, kind: Kind) -> Result<()> {
-        let rows = 0..self.overlap() * self.items;
+        self.write_rows(path, kind, 0..self.overlap() * self.items)
+    }
+
+    /// Writes the votes to so many files in a folder; returns their paths.
+    pub(super) fn write_files(&self, dir: &Path, kind: Kind, files: u64) -> Result<Vec<PathBuf>> {
+        let n = self.overlap() * self.items;
+        let cut = |file: u64| n / files * file + (n % files).min(file);
+        let one = |file: u64| {
+            let path = dir.join(format!("votes-{file:02}.parquet"));
+            self.write_rows(&path, kind, cut(file)..cut(file + 1))?;
+            Ok(path)
+        };
+        (0..files).map(one).collect()
+    }
+
+    fn write_rows(&self, path: &Path, kind: Kind, rows: Range<u64>) -> Result<()> {
         const GROUP: u64 = 1 << 18;
         let groups = || {
             let starts = rows.clone().step_by(GROUP as usize);

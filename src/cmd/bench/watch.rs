@@ -72,13 +72,23 @@ fn gathered(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec
     })
 }
 
-/// Processor seconds of all children that have ended: fields 16 and 17 of proc(5), in hundredths on every Linux.
+/// Processor seconds of all children that have ended.
 fn children() -> f64 {
+    ticks(13)
+}
+
+/// Processor seconds of this process.
+pub(super) fn own() -> f64 {
+    ticks(11)
+}
+
+/// Two fields of proc(5) together, in hundredths on every Linux: 14 and 15 of the process, 16 and 17 of its children.
+fn ticks(after_name_from: usize) -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: f64 = after_name
         .split_whitespace()
-        .skip(13)
+        .skip(after_name_from)
         .take(2)
         .filter_map(|n| n.parse::<f64>().ok())
         .sum();

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod benchmark;
 pub mod bulk;
 pub mod cli;
+pub mod cluster;
 pub mod cmd;
 pub mod config;
 pub mod curves;

@@ -16,6 +16,7 @@ mod bad_input;
 mod benchmark;
 mod browser;
 mod campaign;
+mod cluster;
 mod curves;
 mod demo;
 mod formats;

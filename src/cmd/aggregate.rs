@@ -3,6 +3,7 @@
 use super::input::{MethodArgs, PolicyArgs, RuleArgs, VotesArgs};
 use crate::{
     Result, bulk,
+    cluster::{self, ClusterArgs},
     files::{votes::ONLY_QUESTION, write_atomically},
     labels::{Counting, Labels, Method, labels, left_out_by_policy},
     pool::disk::write_parquet,
@@ -18,7 +19,9 @@ use veche_pools::{Scale, banning::Policy};
 /// Turn votes into labels: an estimate per item with its standard error, interval and number of votes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  veche aggregate faces --out labels.csv\n  \
-    veche aggregate votes.csv --truth truth.csv --method exp-mae --temperature 2 --out labels.parquet")]
+    veche aggregate votes.csv --truth truth.csv --method exp-mae --temperature 2 --out labels.parquet\n  \
+    veche aggregate s3://crowd/votes --truth s3://crowd/truth --engine spark --master sc://spark:15002 --out s3://crowd/labels\n  \
+    veche aggregate votes.parquet --method exp-mae --truth truth.parquet --print-sql=duckdb --out labels.parquet")]
 pub struct Args {
     #[command(flatten)]
     input: VotesArgs,
@@ -28,6 +31,8 @@ pub struct Args {
     policy: PolicyArgs,
     #[command(flatten)]
     settings: MethodArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Method; the campaign's by default, else exp-mae (numbers) or control-accuracy (labels)
     #[arg(long, value_name = "NAME")]
     method: Option<String>,
@@ -53,6 +58,7 @@ impl Args {
             rules: RuleArgs::default(),
             policy: PolicyArgs::default(),
             settings: MethodArgs::default(),
+            cluster: ClusterArgs::default(),
             method: None,
             out,
             with_controls: false,
@@ -71,6 +77,9 @@ enum Cells {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
+    if args.cluster.asked() {
+        return args.on_cluster();
+    }
     if let Some(request) = args.bulk()?
         && let Some(summary) = bulk::label(&request)?
     {
@@ -101,6 +110,43 @@ impl Args {
             most_votes: self.memory.saturating_mul(1 << 20) / 16,
             out: self.out.clone(),
         }))
+    }
+
+    /// Prints the queries, or runs them where the votes are.
+    fn on_cluster(&self) -> Result<()> {
+        self.rules.refuse_on_cluster()?;
+        let out = self.out.display().to_string();
+        let request = cluster::Request {
+            method: self.method.clone(),
+            settings: self.settings.over(NumberSettings::default())?,
+            work: self.cluster.work_beside(&out),
+            out,
+            ..self.input.on_cluster(&self.cluster)?
+        };
+        if let Some(dialect) = self.cluster.print_sql {
+            super::print(&cluster::print(&request, dialect)?);
+            return Ok(());
+        }
+        let summary = cluster::label(&request, self.cluster.master.as_deref())?;
+        if !summary.choices && !summary.includes_shared {
+            super::warn(NO_SHARED_ERROR);
+        }
+        if self.json {
+            return super::print_json(&json!({
+                "out": self.out, "labels": [{
+                    "question": ONLY_QUESTION, "method": summary.method, "items": summary.items, "labelled": summary.items,
+                    "chosen": "", "convergence": summary.convergence, "intervals_calibrated_on_controls": summary.calibrated,
+                    "includes_shared_error": summary.includes_shared,
+                }],
+                "votes": summary.votes, "engine": summary.server, "simulated": false,
+            }));
+        }
+        super::note(&format!(
+            "{ONLY_QUESTION}: {} items labelled by {} from {} votes on {}",
+            summary.items, summary.method, summary.votes, summary.server
+        ));
+        super::note(&format!("the cluster wrote {}", self.out.display()));
+        Ok(())
     }
 
     fn tell(&self, summary: &bulk::Summary) -> Result<()> {

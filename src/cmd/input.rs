@@ -2,6 +2,7 @@
 
 use crate::{
     Result,
+    cluster::{self, ClusterArgs},
     files::{Duplicates, ScaleHint, VoteMapping},
     labels, problem,
     study::{Reading, Study},
@@ -194,6 +195,37 @@ impl VotesArgs {
         }
     }
 
+    /// The same arguments for a cluster, where votes and truths are its tables or Parquet that it can read.
+    pub fn on_cluster(&self, cluster: &ClusterArgs) -> Result<cluster::Request> {
+        let votes = self.votes.display().to_string();
+        if self.votes.join(crate::config::FILE).exists() {
+            return problem("a cluster does not read campaigns")
+                .file(&self.votes)
+                .hint("`veche votes export` writes the votes of a campaign as a table; put it where the cluster can read it")
+                .fail();
+        }
+        if self.duplicates != Twice::Error || self.skip_bad_rows || self.question.is_some() {
+            return problem("--duplicates, --skip-bad-rows and --question are not for a cluster")
+                .hint("make a view on the cluster that has the rows that count, and name it")
+                .fail();
+        }
+        let truth = self
+            .truth
+            .as_ref()
+            .map(|t| cluster::Place::new(&t.display().to_string()));
+        Ok(cluster::Request {
+            votes: cluster::Place::new(&votes)?,
+            truth: truth.transpose()?,
+            mapping: self.mapping(),
+            scale: self.hint(),
+            method: None,
+            settings: NumberSettings::default(),
+            work: cluster.work_beside(&votes),
+            out: String::new(),
+            overwrite: cluster.overwrite,
+        })
+    }
+
     /// Reads the votes and says on stderr what was left out.
     pub fn open(&self) -> Result<Study> {
         let study = Study::open(
@@ -286,6 +318,16 @@ impl From<PolicyArg> for Policy {
 }
 
 impl RuleArgs {
+    /// Errors if a rule was given: rules look at votes in their order, which a cluster does not know.
+    pub fn refuse_on_cluster(&self) -> Result<()> {
+        if self.ban_mae.is_some() {
+            return problem("nobody is banned on a cluster")
+                .hint("leave the votes of banned annotators out in a view on the cluster; `veche ban` of a sample finds them")
+                .fail();
+        }
+        Ok(())
+    }
+
     /// The rules: the one given (on this question, or the first of numbers), else the campaign's.
     pub fn rules(&self, study: &Study, question: Option<&str>) -> Result<Vec<Rule>> {
         let Some(threshold) = self.ban_mae else {

@@ -52,6 +52,13 @@ pub fn warn(text: &str) {
     note(&format!("warning: {text}"));
 }
 
+/// Says on stderr what long work is at; nothing where nobody watches.
+pub fn note_progress(text: &str) {
+    if io::stderr().is_terminal() {
+        note(text);
+    }
+}
+
 /// Writes a value as JSON to stdout.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)

@@ -20,6 +20,7 @@ pub mod pictures;
 pub mod pool;
 pub mod problem;
 pub mod provenance;
+pub mod remote;
 pub mod report;
 pub mod serve;
 pub mod store;

@@ -34,7 +34,7 @@ impl Problem {
     /// Names the file.
     #[must_use]
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
-        self.file = Some(path.as_ref().display().to_string());
+        self.file = Some(crate::remote::shown(path.as_ref()));
         self
     }
 

@@ -59,7 +59,7 @@ impl Provenance {
             hasher.update(&buffer[..n]);
         }
         self.inputs.push(Input {
-            path: path.display().to_string(),
+            path: crate::remote::shown(path),
             blake3: hasher.finalize().to_hex().to_string(),
         });
         Ok(self)

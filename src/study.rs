@@ -130,6 +130,7 @@ impl Study {
             scale: ScaleHint::Auto,
             duplicates: reading.duplicates,
             skip_bad_rows: reading.skip_bad_rows,
+            ..VoteOptions::default()
         });
         for source in &sources {
             reader.read(source)?;
@@ -181,6 +182,7 @@ impl Study {
             scale: reading.scale,
             duplicates: reading.duplicates,
             skip_bad_rows: reading.skip_bad_rows,
+            ..VoteOptions::default()
         });
         reader.read(path)?;
         let mut sources = vec![path.to_path_buf()];

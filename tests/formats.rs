@@ -3,10 +3,14 @@
 mod address;
 mod campaigns;
 mod commands;
+mod elsewhere;
 mod json;
 mod labels;
+mod remote;
 mod secrets;
+mod tools;
 mod votes;
+mod wheel;
 
 use crate::support::Dir;
 use polars::prelude::{AnyValue, ParquetReader, SerReader};

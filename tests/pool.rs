@@ -291,3 +291,100 @@ fn jpeg(path: &Path) -> (u16, Vec<(u8, Vec<u8>)>) {
         at += 2 + len;
     }
 }
+
+/// Files of a folder with their content, by name.
+fn files_of(dir: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut all = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            for (name, content) in files_of(&path) {
+                all.insert(
+                    format!("{}/{name}", path.file_name().unwrap().display()),
+                    content,
+                );
+            }
+        } else {
+            let name = path.file_name().unwrap().display().to_string();
+            all.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_pool_built_in_parts_has_the_bytes_of_one_built_in_one_piece() {
+    let dir = Dir::new();
+    dir.campaign(23, 9);
+    // An item that is a control under another name, and a broken control that another takes the place of.
+    std::fs::copy(dir.join("c/photos/k3.jpg"), dir.join("c/photos/i5.jpg")).unwrap();
+    dir.write("c/photos/k4.jpg", "no picture");
+    dir.edit(
+        "c/campaign.toml",
+        "[controls.truth]",
+        "count = 6\n\n[controls.truth]",
+    );
+    dir.edit(
+        "c/campaign.toml",
+        "overlap = 3",
+        "overlap = 3\nmixing = \"static\"",
+    );
+    dir.ok(&["pool", "build", "c", "--skip-bad-rows"]);
+    let whole = files_of(&dir.join("c/pool"));
+    assert!(whole.len() > 30);
+    std::fs::remove_dir_all(dir.join("c/pool")).unwrap();
+
+    dir.fails(
+        &["pool", "build", "c", "--merge"],
+        &["no parts to merge", "--shard"],
+    );
+    let mut rendered = 0;
+    for part in ["3/4", "1/4", "4/4"] {
+        let said = dir.json(&["pool", "build", "c", "--shard", part, "--json"]);
+        rendered += said["rendered"].as_u64().unwrap();
+    }
+    dir.fails(
+        &["pool", "build", "c", "--merge", "--skip-bad-rows"],
+        &["of 4 parts these are missing: 2"],
+    );
+    assert!(!dir.join("c/pool").exists());
+    let last = dir.json(&["pool", "build", "c", "--shard", "2/4", "--json"]);
+    rendered += last["rendered"].as_u64().unwrap();
+    assert!((28..=29).contains(&rendered), "{rendered}");
+    dir.ok(&["pool", "build", "c", "--merge", "--skip-bad-rows"]);
+    let merged = files_of(&dir.join("c/pool"));
+    assert_eq!(
+        merged.keys().collect::<Vec<_>>(),
+        whole.keys().collect::<Vec<_>>()
+    );
+    for (name, content) in &whole {
+        assert_eq!(&merged[name], content, "{name}");
+    }
+    // The pictures' dates tell nothing either.
+    let shown = merged.keys().find(|n| n.starts_with("shown/")).unwrap();
+    let date = std::fs::metadata(dir.join("c/pool").join(shown))
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(date, std::time::SystemTime::UNIX_EPOCH);
+
+    // Strict, the merge says what a build in one piece says.
+    dir.fails(
+        &["pool", "build", "c", "--merge"],
+        &["controls.csv", "photos/k4.jpg"],
+    );
+    // Parts of another campaign.toml are none of this one's.
+    dir.edit("c/campaign.toml", "longest_side = 32", "longest_side = 40");
+    dir.fails(
+        &["pool", "build", "c", "--merge", "--skip-bad-rows"],
+        &["made from another campaign.toml", "render the part again"],
+    );
+    dir.ok(&["pool", "build", "c", "--shard", "1/2"]);
+    dir.fails(
+        &["pool", "build", "c", "--merge", "--skip-bad-rows"],
+        &["part"],
+    );
+    for wrong in ["0/4", "5/4", "x"] {
+        assert_eq!(dir.run(&["pool", "build", "c", "--shard", wrong]).code, 2);
+    }
+}

@@ -6,13 +6,18 @@ use super::{
 };
 use crate::{
     Problem, Result,
-    files::{manifest::Sex, replace_dir_atomically, write_atomically, write_columns},
+    files::{
+        foreign::cvat_write::{self, CvatImage, CvatObject},
+        manifest::Sex,
+        replace_dir_atomically, write_atomically, write_columns,
+    },
     problem,
     provenance::write_json,
 };
 use polars::prelude::Column;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
+use veche_pools::{ChoiceScale, NumberScale, Question, Scale};
 
 /// A layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -28,12 +33,76 @@ pub enum Layout {
     Coco,
     /// Label Studio tasks, with the truth as ground truth
     LabelStudio,
+    /// CVAT for images 1.1: a box per person, age and sex as attributes
+    Cvat,
 }
 
 /// Which labelling page shows the tasks of [`Layout::LabelStudio`].
 pub const LABEL_STUDIO_CONFIG: &str = "<View>\n  <Image name=\"image\" value=\"$image\"/>\n  <Number name=\"age\" toName=\"image\" \
     min=\"0\" max=\"122\"/>\n  <Choices name=\"sex\" toName=\"image\" choice=\"single\">\n    <Choice value=\"female\"/>\n    \
     <Choice value=\"male\"/>\n  </Choices>\n</View>\n";
+
+fn cvat(frozen: &Frozen, out: &Path) -> Result<()> {
+    let number = |name: &str| {
+        let (min, max) = (0.0, 122.0);
+        let scale = NumberScale {
+            min,
+            max,
+            unit: "years".into(),
+            integer: false,
+        };
+        Question {
+            name: name.into(),
+            prompt: String::new(),
+            scale: Scale::Number(scale),
+        }
+    };
+    let text = ChoiceScale {
+        labels: ["female", "male"].map(str::to_owned).to_vec(),
+    };
+    let sex = Question {
+        name: "sex".into(),
+        prompt: String::new(),
+        scale: Scale::Choice(text),
+    };
+    let mut images: Vec<CvatImage> = Vec::new();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for item in &frozen.items {
+        let file = item.file.as_deref().unwrap_or_default();
+        let at = match known.get(file) {
+            Some(&at) => at,
+            None => {
+                let path = frozen.dir.join(file);
+                let (width, height) = image::image_dimensions(&path).map_err(|e| {
+                    Box::new(problem(format!("the picture cannot be read: {e}")).file(&path))
+                })?;
+                known.insert(file, images.len());
+                images.push(CvatImage {
+                    name: file.to_owned(),
+                    width,
+                    height,
+                    objects: Vec::new(),
+                });
+                images.len() - 1
+            }
+        };
+        let answers = [
+            ("age", item.age_text()),
+            ("sex", item.sex.name().to_owned()),
+        ];
+        images[at].objects.push(CvatObject {
+            at: item.body.or(item.face).map(|b| [b.x0, b.y0, b.x1, b.y1]),
+            answers: answers.map(|(n, v)| (n.to_owned(), v)).to_vec(),
+        });
+    }
+    cvat_write::write(
+        out,
+        &frozen.description.name,
+        &[number("age"), sex],
+        &images,
+        "manual",
+    )
+}
 
 /// Writes the benchmark in a layout: a file, or for Hugging Face a folder. `with_truth` is for Label Studio only: false leaves
 /// the truth out, for people who are to label it.
@@ -53,6 +122,7 @@ pub fn export(frozen: &Frozen, layout: Layout, out: &Path, with_truth: bool) -> 
         Layout::HuggingfaceParquet => hugging_face(frozen, out, true),
         Layout::Coco => write_json(out, &coco(frozen)?),
         Layout::LabelStudio => write_json(out, &label_studio(frozen, with_truth)),
+        Layout::Cvat => cvat(frozen, out),
     }
 }
 

@@ -81,6 +81,7 @@ pub fn run(command: &Command) -> Result<()> {
                 pictures: false,
                 skip_bad_rows: false,
                 orphan_votes: false,
+                merge: false,
                 progress: &super::progress,
             };
             let summary = build::build(&project, &options)?;

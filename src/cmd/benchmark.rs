@@ -163,7 +163,7 @@ pub struct Export {
     /// The benchmark's folder
     dir: PathBuf,
     /// The layout
-    #[arg(long)]
+    #[arg(long, visible_alias = "format")]
     to: Layout,
     /// File to write; for Hugging Face a folder
     #[arg(long)]

@@ -99,6 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
         pictures: true,
         skip_bad_rows: args.skip_bad_rows,
         orphan_votes: false,
+        merge: false,
         progress: &super::progress,
     };
     let summary = build::build(&project, &options)?;

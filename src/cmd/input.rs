@@ -52,7 +52,7 @@ pub const MAY_BE_LABELS: &str =
     "answers are taken as numbers; if 0, 1 … are labels, say --scale choice";
 
 /// Whether a name matches a pattern in which `*` stands for anything.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((start, rest)) => name.strip_prefix(start).is_some_and(|tail| {

@@ -3,6 +3,7 @@
 use crate::{
     Result,
     config::Project,
+    model::predict::people::Shard,
     pool::{PoolSummary, build, export},
 };
 use std::path::PathBuf;
@@ -22,7 +23,9 @@ pub enum Command {
 ///
 /// The pool is replaced in one step: a run that fails or is killed leaves the old one as it was.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche pool build faces --skip-bad-rows")]
+#[command(after_help = "Examples:\n  veche pool build faces --skip-bad-rows\n  \
+    veche pool build faces --shard 3/16      # on each of 16 machines that see the campaign, another part\n  \
+    veche pool build faces --merge           # then once")]
 pub struct Build {
     /// Folder of the campaign
     pub dir: PathBuf,
@@ -35,15 +38,22 @@ pub struct Build {
     /// Build even if tasks that have votes are then no longer in the pool
     #[arg(long)]
     pub orphan_votes: bool,
+    /// Render only part i of n of the pictures, into pool-parts; nothing else is built
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["no_pictures", "merge"])]
+    pub shard: Option<Shard>,
+    /// Build with the pictures of all parts; the same bytes as without
+    #[arg(long)]
+    pub merge: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Write the pool for a platform: Toloka TSV or JSON, or plain CSV
+/// Write the pool for a platform: Toloka, Label Studio, CVAT, Mechanical Turk, or plain CSV
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     veche pool export faces --format toloka-tsv --picture-url 'https://pictures.example.org/{task}.jpg' --out upload.tsv\n  \
+    veche pool export faces --format label-studio --picture-url '/data/local-files/?d={task}.jpg' --out tasks.json\n  \
     veche pool export faces --format csv --out suites.csv")]
 pub struct Export {
     /// Folder of the campaign
@@ -57,6 +67,9 @@ pub struct Export {
     /// Address of a picture, with {task} for the opaque name; `{task}.jpg` by default
     #[arg(long, default_value = "{task}.jpg")]
     pub picture_url: String,
+    /// Table of answers to show beforehand, a row per task: labels, or what a network predicts (label-studio, cvat)
+    #[arg(long, value_name = "FILE")]
+    pub predictions: Option<PathBuf>,
     /// Toloka's id of the pool the tasks go into (JSON formats)
     #[arg(long, default_value = "")]
     pub pool_id: String,
@@ -77,8 +90,23 @@ pub fn run(command: &Command) -> Result<()> {
                 pictures: !args.no_pictures,
                 skip_bad_rows: args.skip_bad_rows,
                 orphan_votes: args.orphan_votes,
+                merge: args.merge,
                 progress: &super::progress,
             };
+            if let Some(shard) = args.shard {
+                let (folder, rendered, failed) = build::build_part(&project, &options, shard)?;
+                let (i, n) = (shard.i, shard.n);
+                if args.json {
+                    return super::print_json(&serde_json::json!({
+                        "part": i, "parts": n, "rendered": rendered, "failed": failed
+                    }));
+                }
+                super::print(&format!(
+                    "part {i} of {n}: {rendered} pictures rendered, {failed} could not be\n"
+                ));
+                super::note(&format!("part: {}", folder.display()));
+                return Ok(());
+            }
             let summary = build::build(&project, &options)?;
             for warning in summary.warnings() {
                 super::warn(&warning);

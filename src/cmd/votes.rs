@@ -5,7 +5,9 @@ use crate::{
     Result,
     config::Project,
     files::{
-        FileVote, ScaleHint, Skipped, VoteForm, VoteOptions, VoteReader, VoteTable, WriteOptions,
+        FileVote, ScaleHint, Skipped, VoteForm, VoteFormat, VoteOptions, VoteReader, VoteTable,
+        WriteOptions,
+        foreign::{label_studio_write, prolific},
         write_votes,
     },
     pool::StoredPool,
@@ -27,18 +29,33 @@ pub enum Command {
     Export(Export),
 }
 
-/// Read votes into a campaign: Toloka result TSV, CSV, TSV or Parquet, long or wide
+/// Read votes into a campaign: tables (CSV, TSV, Parquet) and what Toloka, Label Studio, CVAT and Mechanical Turk export
 ///
 /// Columns are found by their usual names (annotator, worker, performer or user; item or task; answer, value or label; one
 /// column per question in wide tables) or as the section votes of campaign.toml says. A file imported again replaces itself.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche votes import faces toloka-results.tsv")]
+#[command(
+    after_help = "Examples:\n  veche votes import faces toloka-results.tsv\n  \
+    veche votes import faces label-studio-export.json\n  \
+    veche votes import faces job-7.xml --annotator ann\n  \
+    veche votes import faces answers.csv --participants prolific_export.csv"
+)]
 pub struct Import {
     /// Folder of the campaign
     pub dir: PathBuf,
     /// Files with votes
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// How the files are laid out
+    #[arg(long, value_enum, default_value_t = VoteFormat::Auto)]
+    pub format: VoteFormat,
+    /// Who annotated, for CVAT files that do not say it
+    #[arg(long, value_name = "NAME")]
+    pub annotator: Option<String>,
+    /// Prolific's export of submissions: votes of those whose work was returned or rejected are left out, and ages are kept in
+    /// votes/annotators.csv
+    #[arg(long, value_name = "FILE")]
+    pub participants: Option<PathBuf>,
     /// An annotator who answers twice about an item: an error, or only the first or last answer counts
     #[arg(long, value_enum, default_value_t = Twice::Error)]
     pub duplicates: Twice,
@@ -66,17 +83,20 @@ pub struct Collect {
     pub json: bool,
 }
 
-/// Write a campaign's votes: CSV, TSV or Parquet by the file's ending
+/// Write a campaign's votes: CSV, TSV or Parquet by the file's ending, or JSON for Label Studio
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  veche votes export faces --form crowd-kit --out votes.csv")]
+#[command(
+    after_help = "Examples:\n  veche votes export faces --format crowd-kit --out votes.csv\n  \
+    veche votes export faces --format label-studio --out annotated.json"
+)]
 pub struct Export {
     /// Folder of the campaign
     pub dir: PathBuf,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet; .json for Label Studio
     #[arg(long)]
     pub out: PathBuf,
-    /// Columns of a text file
-    #[arg(long, value_enum, default_value_t = Form::Long)]
+    /// What is written: columns of a text file, or Label Studio's annotations
+    #[arg(long, visible_alias = "format", value_enum, default_value_t = Form::Long)]
     pub form: Form,
     /// Repeat the known answer of controls in a column `truth` (long form)
     #[arg(long)]
@@ -95,6 +115,8 @@ pub enum Form {
     CrowdKit,
     /// annotator, item, one column per question
     Wide,
+    /// Tasks with annotations, JSON
+    LabelStudio,
 }
 
 #[derive(serde::Serialize)]
@@ -158,6 +180,20 @@ fn import(args: &Import) -> Result<()> {
         scale: ScaleHint::Auto,
         duplicates: args.duplicates.into(),
         skip_bad_rows: args.skip_bad_rows,
+        format: args.format,
+        annotator: args.annotator.clone(),
+    };
+    let participants = match &args.participants {
+        Some(path) => {
+            let mut skipped = Skipped::if_asked(args.skip_bad_rows);
+            let accept = project.campaign.votes.accept.as_ref();
+            let read = prolific::read(path, accept, &mut skipped)?;
+            if !skipped.is_empty() {
+                super::warn(&skipped.to_string());
+            }
+            Some(read)
+        }
+        None => None,
     };
     let mut total = Imported {
         votes: 0,
@@ -173,6 +209,14 @@ fn import(args: &Import) -> Result<()> {
         let mut reader = VoteReader::new(options.clone());
         reader.read(file)?;
         let mut read = reader.finish()?;
+        if let Some(participants) = &participants {
+            read.votes = taken_part(
+                &read.votes,
+                participants,
+                &mut read.by_status,
+                &mut read.skipped,
+            )?;
+        }
         let named = by_task(&pool, &finder, &read.votes, &mut read.skipped)?;
         if named.is_empty() {
             return problem("no votes are left to import")
@@ -250,6 +294,10 @@ fn import(args: &Import) -> Result<()> {
         total.votes += table.len();
         total.simulated |= table.is_simulated();
     }
+    if let Some(participants) = &participants {
+        let path = project.votes_dir().join("annotators.csv");
+        prolific::write_annotators(&path, participants)?;
+    }
     let all = ready.iter().flat_map(|(_, t)| t.votes());
     let (mut annotators, mut tasks) = (
         std::collections::BTreeSet::new(),
@@ -277,6 +325,30 @@ fn import(args: &Import) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The votes of those whose submission counts.
+fn taken_part(
+    votes: &VoteTable,
+    participants: &prolific::Participants,
+    by_status: &mut BTreeMap<String, u64>,
+    skipped: &mut Skipped,
+) -> Result<VoteTable> {
+    let mut kept = VoteTable::new();
+    for vote in votes.votes() {
+        match participants.get(vote.annotator) {
+            Some(p) if p.counts => kept.push(&vote),
+            Some(p) => *by_status.entry(p.status.clone()).or_default() += 1,
+            None => skipped.take(
+                problem("a vote of somebody who is not among the participants")
+                    .file(vote.place.0)
+                    .row(vote.place.1)
+                    .value(vote.annotator)
+                    .hint("was this a trial run? export the participants again, or leave such votes out with --skip-bad-rows"),
+            )?,
+        }
+    }
+    Ok(kept)
 }
 
 /// The same votes with items by their task names.
@@ -362,13 +434,27 @@ fn export(args: &Export) -> Result<()> {
         .and_then(|e| e.to_str())
         .unwrap_or_default()
         .to_lowercase();
+    if args.form == Form::LabelStudio {
+        if ending != "json" {
+            return problem("annotations for Label Studio are written as .json")
+                .file(&args.out)
+                .fail();
+        }
+        label_studio_write::write_votes(&args.out, &votes)?;
+        super::note(&format!(
+            "wrote {} votes to {}",
+            votes.len(),
+            args.out.display()
+        ));
+        return Ok(());
+    }
     if !["csv", "tsv", "parquet"].contains(&ending.as_str()) {
         return problem("votes are written as .csv, .tsv or .parquet")
             .file(&args.out)
             .fail();
     }
     let form = match args.form {
-        Form::Long => VoteForm::Long,
+        Form::Long | Form::LabelStudio => VoteForm::Long,
         Form::CrowdKit => VoteForm::CrowdKit,
         Form::Wide => VoteForm::Wide,
     };

@@ -5,6 +5,7 @@ mod columns;
 pub mod datasets;
 pub(crate) mod delimited;
 mod encoding;
+pub mod foreign;
 pub mod guesses;
 pub mod items;
 pub mod manifest;
@@ -23,6 +24,7 @@ pub mod votes_read;
 pub mod votes_write;
 
 pub use atomic::{replace_dir_atomically, write_atomically};
+pub use foreign::VoteFormat;
 pub use manifest::{Manifest, ManifestOptions, read_manifest};
 pub use mapping::VoteMapping;
 pub use names::Names;

@@ -1,14 +1,15 @@
 //! Vote files to a [`VoteTable`]: long or wide, CSV, TSV or Parquet, or results of Toloka.
 
 use super::{
-    Row, Skipped, Table,
+    Row, Skipped, Table, VoteFormat,
+    foreign::{Expected, Record, Records, cvat, label_studio, mturk},
     mapping::{AnswerColumn, Asked, Cell, ItemColumns, Layout, VoteMapping},
     table::{check_number, parse_number},
     time::read_moment,
     toloka,
     votes::{Duplicates, FileAnswer, FileVote, ONLY_QUESTION, VoteTable, VotesRead},
 };
-use crate::{Problem, Result};
+use crate::{Problem, Result, problem};
 use std::{collections::BTreeMap, path::Path};
 use veche_pools::{Question, Scale};
 
@@ -37,6 +38,10 @@ pub struct VoteOptions {
     pub duplicates: Duplicates,
     /// Whether bad rows are left out and counted instead of ending the reading.
     pub skip_bad_rows: bool,
+    /// How the file is laid out.
+    pub format: VoteFormat,
+    /// Who annotated, for files that do not say it.
+    pub annotator: Option<String>,
 }
 
 /// Reads several vote files into one table.
@@ -75,13 +80,33 @@ impl VoteReader {
         }
     }
 
-    /// Adds the votes of a file, and the truths it holds. Results of Toloka are recognised by their columns.
+    /// Adds the votes of a file, and the truths it holds. Files of other tools are recognised by their content, results of Toloka
+    /// by their columns.
     ///
     /// Bad rows (an empty annotator or item, an answer off its question's scale, NaN, 10³⁰ or more, an unknown status,
     /// an unreadable time, a truth that contradicts an earlier one) are errors with file, row, column and value, or are
     /// left out whole and counted. Rows whose status is not accepted are left out and counted by status.
     pub fn read(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let format = self.options.format.of(path)?;
+        let expected = self.expected();
+        match format {
+            VoteFormat::LabelStudio => {
+                let found = label_studio::read(path, &expected, &mut self.skipped)?;
+                return self.add_records(path, found);
+            }
+            VoteFormat::Cvat => {
+                let found = cvat::read(path, &expected, &mut self.skipped)?;
+                return self.add_records(path, found);
+            }
+            VoteFormat::Auto | VoteFormat::Table | VoteFormat::Mturk => {}
+        }
         let table = Table::read_skipping(path, &mut self.skipped)?;
+        let is_batch = format == VoteFormat::Auto && mturk::is_result(&table);
+        if is_batch || format == VoteFormat::Mturk {
+            let found = mturk::read(path, &table, &expected, &mut self.skipped)?;
+            return self.add_records(path, found);
+        }
         let options = &self.options;
         let layout = if toloka::is_result(&table) {
             toloka::layout(&table, &options.mapping, &options.questions)?
@@ -209,6 +234,91 @@ impl VoteReader {
                 self.skipped.take(problem)?;
             }
         }
+        Ok(())
+    }
+
+    /// What readers of other tools' files must know.
+    fn expected(&self) -> Expected {
+        let options = &self.options;
+        let named = options.mapping.answers.values().cloned();
+        Expected {
+            questions: if options.mapping.answers.is_empty() {
+                options.questions.iter().map(|q| q.name.clone()).collect()
+            } else {
+                named.collect()
+            },
+            item: options.mapping.item.clone(),
+            annotator: options.annotator.clone(),
+            accept: options.mapping.accept.clone(),
+        }
+    }
+
+    /// Adds what a file of another tool says.
+    fn add_records(&mut self, path: &Path, found: Records) -> Result<()> {
+        self.expected().check(path, &found)?;
+        for (status, n) in found.left_out {
+            *self.by_status.entry(status).or_default() += n;
+        }
+        let mut counts: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+        for record in &found.records {
+            let (numbers, all) = counts.entry(&record.question).or_default();
+            if let Some(text) = record.answer.as_ref().filter(|_| *all < 1000) {
+                *all += 1;
+                *numbers += u32::from(parse_number(text).is_ok());
+            }
+        }
+        let counts = counts.into_iter();
+        let guesses = counts
+            .map(|(q, (numbers, all))| (q.to_owned(), numbers * 10 >= all * 9))
+            .collect();
+        let file = path.display().to_string();
+        for record in &found.records {
+            if let Err(problem) = self.add_record(&file, record, &guesses) {
+                self.skipped.take(problem)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_record(
+        &mut self,
+        file: &str,
+        record: &Record,
+        guesses: &BTreeMap<String, bool>,
+    ) -> Result<()> {
+        let mut renamed = self.options.mapping.answers.iter();
+        let question = renamed
+            .find(|(_, theirs)| **theirs == record.question)
+            .map_or(record.question.as_str(), |(ours, _)| ours);
+        let reading = reading(&self.options, guesses, question);
+        let answer = match &record.answer {
+            None => FileAnswer::Unsure,
+            Some(text) => read_answer(text, reading).map_err(|why| {
+                let whose = if record.truth { "truth" } else { "answer" };
+                Box::new(
+                    problem(format!("{whose} {why}"))
+                        .file(file)
+                        .row(record.row)
+                        .column(&record.field)
+                        .value(text)
+                        .hint("correct it where it was given and export again, or leave it out with --skip-bad-rows"),
+                )
+            })?,
+        };
+        let place = (file, record.row);
+        if record.truth {
+            return match answer {
+                FileAnswer::Unsure => Ok(()),
+                known => self.votes.push_truth(&record.item, question, known, place),
+            };
+        }
+        self.votes.push(&FileVote {
+            seconds: record.seconds,
+            submitted: record.submitted,
+            assignment: record.assignment.as_deref(),
+            place,
+            ..FileVote::new(&record.annotator, &record.item, question, answer)
+        });
         Ok(())
     }
 

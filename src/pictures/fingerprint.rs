@@ -10,6 +10,8 @@ use rayon::prelude::*;
 /// Sides of the grey thumbnail.
 const SIDE: u32 = 32;
 const AREA: usize = (SIDE * SIDE) as usize;
+/// Size of a fingerprint on disk.
+const BYTES: usize = 32 + 1 + AREA + 2 * 2 * 64;
 
 /// Most of the 256 bits in which two copies may differ.
 ///
@@ -94,6 +96,38 @@ pub struct Duplicate {
 }
 
 impl Fingerprint {
+    /// All of it, to be kept on disk for [`Fingerprint::from_bytes`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(BYTES);
+        bytes.extend(self.bits.iter().flat_map(|b| b.to_le_bytes()));
+        bytes.push(u8::from(self.flat));
+        bytes.extend_from_slice(self.grey.as_slice());
+        bytes.extend(self.tint.iter().flatten().flat_map(|t| t.to_le_bytes()));
+        bytes
+    }
+
+    /// The fingerprint that was kept; `None` if these are not its bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != BYTES {
+            return None;
+        }
+        let (bits, rest) = bytes.split_at(32);
+        let (grey, tint) = rest[1..].split_at(AREA);
+        let mut found = Self {
+            bits: [0; 4],
+            flat: rest[0] != 0,
+            grey: Box::new(grey.try_into().ok()?),
+            tint: [[0; 2]; 64],
+        };
+        for (at, word) in bits.chunks_exact(8).enumerate() {
+            found.bits[at] = u64::from_le_bytes(word.try_into().ok()?);
+        }
+        for (at, pair) in tint.chunks_exact(2).enumerate() {
+            found.tint[at / 2][at % 2] = i16::from_le_bytes(pair.try_into().ok()?);
+        }
+        Some(found)
+    }
+
     /// The fingerprint of a picture as decoded, before any crop. A picture without pixels has that of a black one.
     pub fn of(picture: &RgbImage) -> Self {
         let small = thumbnail(picture);
@@ -250,6 +284,11 @@ fn tints(small: &[u8]) -> [[i16; 2]; 64] {
 pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
+    /// From 64 hexadecimal digits; `None` if it is something else.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        Some(Self(*blake3::Hash::from_hex(hex).ok()?.as_bytes()))
+    }
+
     /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())

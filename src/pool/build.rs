@@ -1,8 +1,10 @@
 //! `veche pool build`: items and controls in, a pool directory out, all or nothing.
 
 use super::{
-    PoolSummary, RangeCount, SkippedReason, StoredPool, StoredSuites, disk, pictures::Rendered,
-    stage::Stage,
+    PoolSummary, RangeCount, SkippedReason, StoredPool, StoredSuites, disk,
+    parts::{self, Parts},
+    pictures::Rendered,
+    stage::{Stage, is_text},
 };
 use crate::{
     Problem, Result,
@@ -12,12 +14,13 @@ use crate::{
         items::{Items, read_controls, read_items},
         read_votes, replace_dir_atomically,
     },
+    model::predict::people::Shard,
     problem,
     provenance::{Input, Provenance, write_json},
     tasks::vote_files,
 };
 use indicatif::ProgressBar;
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 use veche_pools::{
     Content, Item, Role, TaskName,
     controls::{Deck, Strata},
@@ -37,12 +40,21 @@ pub struct Options<'a> {
     pub skip_bad_rows: bool,
     /// Build even if tasks that have votes are then no longer in the pool.
     pub orphan_votes: bool,
+    /// Take over the pictures that were rendered in parts.
+    pub merge: bool,
     /// A progress bar for so many pictures of a kind.
     pub progress: &'a dyn Fn(u64, &'static str) -> ProgressBar,
 }
 
-/// Builds the pool of a campaign and puts it in place of the old one in one step.
-pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
+/// What a build reads.
+struct Inputs {
+    items: Items,
+    controls: Items,
+    strata: Strata,
+    skipped: Skipped,
+}
+
+fn inputs(project: &Project, options: &Options<'_>) -> Result<Inputs> {
     let mut skipped = Skipped::if_asked(options.skip_bad_rows);
     let items = read_items(&project.campaign.items, &project.questions, &mut skipped)?;
     let controls = match &project.campaign.controls {
@@ -61,15 +73,85 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
         let widths: Vec<Option<f64>> = project.questions.iter().map(|q| width(&q.name)).collect();
         Strata::new(&project.questions, &controls.truths, &widths)?
     };
+    Ok(Inputs {
+        items,
+        controls,
+        strata,
+        skipped,
+    })
+}
+
+/// Where a pool comes from, before its pictures are known.
+fn origin(project: &Project) -> Result<Provenance> {
+    let mut origin = Provenance::new("veche pool build", Some(project.campaign.seed));
+    origin = origin.with_file(&project.dir.join(crate::config::FILE))?;
+    let tables = project.campaign.controls.iter().map(|c| &c.source);
+    for source in tables
+        .chain([&project.campaign.items.source])
+        .filter(|p| p.is_file())
+    {
+        origin = origin.with_file(source)?;
+    }
+    Ok(origin)
+}
+
+/// Renders one part of the pool's pictures into a folder of its own; returns the folder, how many were rendered and how many could
+/// not be.
+pub fn build_part(
+    project: &Project,
+    options: &Options<'_>,
+    shard: Shard,
+) -> Result<(PathBuf, usize, usize)> {
+    let read = inputs(project, options)?;
+    if is_text(&read.items) || !options.pictures {
+        return problem("a pool without pictures has no parts")
+            .file(&project.dir)
+            .hint("only the rendering of pictures is shared out: build this pool in one piece")
+            .fail();
+    }
+    let folder = parts::part_folder(project, shard);
+    let counts = replace_dir_atomically(&folder, parts::MARKER, |dir| {
+        let shown = dir.join(disk::SHOWN);
+        fs::create_dir(&shown).map_err(|e| Problem::io("make the folder", &shown, &e))?;
+        let stage = Stage {
+            project,
+            options,
+            dir,
+            crop: crop(project, &read.items, &read.controls)?,
+            skipped: Skipped::strict(),
+            parts: Parts::default(),
+        };
+        let rendered = stage.render_part(shard, &read.items, &read.controls, &read.strata)?;
+        parts::write(dir, shard, origin(project)?, &rendered)?;
+        let done = rendered.iter().filter(|(_, r)| r.is_some()).count();
+        Ok((done, rendered.len() - done))
+    })?;
+    Ok((folder, counts.0, counts.1))
+}
+
+/// Builds the pool of a campaign and puts it in place of the old one in one step.
+pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
+    let Inputs {
+        items,
+        controls,
+        strata,
+        skipped,
+    } = inputs(project, options)?;
     let voted = voted_tasks(project)?;
     replace_dir_atomically(project.pool_dir(), MARKER, |dir| {
         let crop = crop(project, &items, &controls)?;
+        let parts = if options.merge {
+            Parts::read(project, &origin(project)?)?
+        } else {
+            Parts::default()
+        };
         let mut stage = Stage {
             project,
             options,
             dir,
             crop,
             skipped,
+            parts,
         };
         if options.pictures {
             let shown = dir.join(disk::SHOWN);
@@ -109,15 +191,7 @@ pub fn build(project: &Project, options: &Options<'_>) -> Result<PoolSummary> {
             leaks: visible_differences(&item_pictures, &control_pictures),
         };
         write_json(&dir.join(MARKER), &summary)?;
-        let mut origin = Provenance::new("veche pool build", Some(project.campaign.seed));
-        origin = origin.with_file(&project.dir.join(crate::config::FILE))?;
-        let tables = project.campaign.controls.iter().map(|c| &c.source);
-        for source in tables
-            .chain([&project.campaign.items.source])
-            .filter(|p| p.is_file())
-        {
-            origin = origin.with_file(source)?;
-        }
+        let mut origin = origin(project)?;
         origin.inputs.extend(hashes.into_iter().flatten());
         origin.write(&dir.join("provenance.json"))?;
         Ok(summary)

@@ -1,6 +1,6 @@
-//! A pool for a platform: Toloka TSV and JSON, or plain CSV. What annotators see carries opaque names only.
+//! A pool for a platform: Toloka TSV and JSON, plain CSV, and other tools' formats. What annotators see carries opaque names only.
 
-use super::{StoredPool, disk};
+use super::{StoredPool, disk, elsewhere};
 use crate::{
     Result,
     cmd::pool::Export,
@@ -27,6 +27,12 @@ pub enum Format {
     TolokaSuites,
     /// For annotators: suite, place, task, picture; no roles, no answers (mixing = "static")
     Csv,
+    /// Label Studio JSON tasks, and the labelling configuration beside them
+    LabelStudio,
+    /// CVAT for images 1.1 (XML), and the label with its attributes beside it
+    Cvat,
+    /// Amazon Mechanical Turk batch, one HIT per suite, and its design beside it (mixing = "static")
+    Mturk,
 }
 
 /// How a platform that compares answers for equality judges numeric controls.
@@ -54,8 +60,20 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
         args.picture_url
             .replace("{task}", &pool.names[i].to_string())
     };
-    if args.format == Format::Csv {
-        return csv(project, args, &pool, &url);
+    if args.predictions.is_some() && !matches!(args.format, Format::LabelStudio | Format::Cvat) {
+        return problem("--predictions belongs to label-studio and cvat")
+            .hint("other formats have no place for answers given beforehand")
+            .fail();
+    }
+    match args.format {
+        Format::Csv => return csv(project, args, &pool, &url),
+        Format::LabelStudio => return elsewhere::label_studio(project, args, &pool, &url),
+        Format::Cvat => return elsewhere::cvat(project, args, &pool),
+        Format::Mturk => {
+            let suites = static_suites(project)?;
+            return elsewhere::mturk(project, args, &pool, &suites, &url);
+        }
+        Format::TolokaTsv | Format::TolokaJson | Format::TolokaSuites => {}
     }
     let tasks: Vec<TolokaTask> = (0..pool.len())
         .map(|i| TolokaTask {
@@ -102,7 +120,7 @@ pub fn export(project: &Project, args: &Export) -> Result<String> {
             write_suites_json(&args.out, &tasks, &lists, &project.questions, &once)?;
             return Ok(format!("{} suites over {counted}", suites.len()));
         }
-        Format::Csv => {}
+        Format::Csv | Format::LabelStudio | Format::Cvat | Format::Mturk => {}
     }
     Ok(counted)
 }

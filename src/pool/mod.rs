@@ -2,8 +2,11 @@
 
 pub mod build;
 pub mod disk;
+mod elsewhere;
 pub mod export;
+mod parts;
 pub mod pictures;
+mod prefilled;
 mod stage;
 
 pub use disk::{StoredPool, StoredSuites};

@@ -4,12 +4,14 @@ use super::{
     Duplicate,
     build::Options,
     disk,
+    parts::Parts,
     pictures::{Job, Rendered, render_all},
 };
 use crate::{
     Problem, Result,
     config::{Crop, Project},
     files::{Skipped, items::Items},
+    model::predict::people::Shard,
     pictures::{DecodeLimits, Fingerprint, RenderSpec, duplicates},
     problem,
 };
@@ -35,6 +37,8 @@ pub(super) struct Stage<'a> {
     pub(super) dir: &'a Path,
     pub(super) crop: Crop,
     pub(super) skipped: Skipped,
+    /// Pictures that were rendered beforehand.
+    pub(super) parts: Parts,
 }
 
 impl Stage<'_> {
@@ -55,6 +59,14 @@ impl Stage<'_> {
         }
     }
 
+    fn job<'i>(&self, item: &'i Item, out: PathBuf) -> Job<'i> {
+        Job {
+            content: &item.content,
+            crop: self.picked(item),
+            out,
+        }
+    }
+
     fn shown(&self, name: TaskName) -> PathBuf {
         self.dir.join(disk::SHOWN).join(format!("{name}.jpg"))
     }
@@ -66,32 +78,32 @@ impl Stage<'_> {
         source: &Path,
         items: &[(&Item, u64)],
     ) -> Result<Vec<Option<Rendered>>> {
-        let p = &self.project.campaign.pictures;
-        let spec = RenderSpec {
-            longest_side: p.longest_side,
-            quality: p.quality,
-            margin: p.margin,
-        };
-        let limits = DecodeLimits {
-            max_pixels: u64::from(p.max_megapixels) * 1_000_000,
-        };
         let role = if what == "controls" { CONTROL } else { ITEM };
         let names = task_names(
             self.project.campaign.seed,
             role,
             items.iter().map(|(i, _)| i.id.as_str()),
         );
-        let jobs: Vec<Job<'_>> = items
-            .iter()
-            .zip(names)
-            .map(|((i, _), name)| Job {
-                content: &i.content,
-                crop: self.picked(i),
-                out: self.shown(name),
-            })
-            .collect();
+        let mut rendered = Vec::with_capacity(items.len());
+        let (mut jobs, mut place): (Vec<Job<'_>>, Vec<usize>) = (Vec::new(), Vec::new());
+        for ((i, _), name) in items.iter().zip(names) {
+            let out = self.shown(name);
+            let done = self.parts.take(name, &out)?;
+            if done.is_none() {
+                place.push(rendered.len());
+                jobs.push(self.job(i, out));
+            }
+            rendered.push(done.map(Ok));
+        }
         let bar = (self.options.progress)(jobs.len() as u64, what);
-        let rendered = render_all(&jobs, &spec, &limits, &bar)?;
+        let (spec, limits) = render_settings(self.project);
+        for (at, result) in place
+            .into_iter()
+            .zip(render_all(&jobs, &spec, &limits, &bar)?)
+        {
+            rendered[at] = Some(result);
+        }
+        let rendered: Vec<Result<Rendered>> = rendered.into_iter().flatten().collect();
         bar.finish_and_clear();
         let mut kept = Vec::with_capacity(rendered.len());
         for (result, (_, row)) in rendered.into_iter().zip(items) {
@@ -115,6 +127,55 @@ impl Stage<'_> {
         Ok(kept)
     }
 
+    /// Controls chosen evenly among those that are usable.
+    fn choice(&self, usable: &[u32], strata: &Strata, count: usize) -> Vec<u32> {
+        let mut dice = random::stream(self.project.campaign.seed, "choice of controls");
+        let of: Vec<u32> = usable.iter().map(|&c| strata.of[c as usize]).collect();
+        let mut chosen: Vec<u32> = choose_evenly(&of, count, &mut dice)
+            .controls
+            .iter()
+            .map(|&at| usable[at as usize])
+            .collect();
+        chosen.sort_unstable();
+        chosen
+    }
+
+    /// Renders one part of the pictures that a build needs, in any case: all items, and the controls that are chosen if none of them
+    /// is bad.
+    pub(super) fn render_part(
+        &self,
+        shard: Shard,
+        items: &Items,
+        controls: &Items,
+        strata: &Strata,
+    ) -> Result<Vec<(TaskName, Option<Rendered>)>> {
+        let all: Vec<u32> = (0..controls.items.len() as u32).collect();
+        let chosen = match &self.project.campaign.controls {
+            Some(entry) => rows(controls, &self.choice(&all, strata, entry.count)),
+            None => Items::default(),
+        };
+        let named = |role: &str, of: &'_ [Item]| self.names(role, of);
+        let names = named(CONTROL, &chosen.items)
+            .into_iter()
+            .chain(named(ITEM, &items.items));
+        let wanted: Vec<(TaskName, &Item)> =
+            names.zip(chosen.items.iter().chain(&items.items)).collect();
+        let wanted = shard.of(wanted);
+        let jobs: Vec<Job<'_>> = wanted
+            .iter()
+            .map(|(name, item)| self.job(item, self.shown(*name)))
+            .collect();
+        let bar = (self.options.progress)(jobs.len() as u64, "pictures");
+        let (spec, limits) = render_settings(self.project);
+        let rendered = render_all(&jobs, &spec, &limits, &bar)?;
+        bar.finish_and_clear();
+        Ok(wanted
+            .iter()
+            .map(|(name, _)| *name)
+            .zip(rendered.into_iter().map(Result::ok))
+            .collect())
+    }
+
     /// Chooses controls evenly and renders them. A bad picture is skipped and another control takes its place.
     /// Returns the chosen ones, their strata, and what was rendered.
     pub(super) fn choose_controls(
@@ -128,14 +189,7 @@ impl Stage<'_> {
         let mut usable: Vec<u32> = (0..all.items.len() as u32).collect();
         let mut done: BTreeMap<u32, Rendered> = BTreeMap::new();
         let chosen = loop {
-            let mut dice = random::stream(self.project.campaign.seed, "choice of controls");
-            let of: Vec<u32> = usable.iter().map(|&c| strata.of[c as usize]).collect();
-            let mut chosen: Vec<u32> = choose_evenly(&of, entry.count, &mut dice)
-                .controls
-                .iter()
-                .map(|&at| usable[at as usize])
-                .collect();
-            chosen.sort_unstable();
+            let chosen = self.choice(&usable, strata, entry.count);
             if !self.options.pictures || is_text(all) {
                 break chosen;
             }
@@ -263,6 +317,19 @@ impl Stage<'_> {
     }
 }
 
+fn render_settings(project: &Project) -> (RenderSpec, DecodeLimits) {
+    let p = &project.campaign.pictures;
+    let spec = RenderSpec {
+        longest_side: p.longest_side,
+        quality: p.quality,
+        margin: p.margin,
+    };
+    let limits = DecodeLimits {
+        max_pixels: u64::from(p.max_megapixels) * 1_000_000,
+    };
+    (spec, limits)
+}
+
 /// Only the rows for which `keep` holds, without copying them.
 fn kept(mut items: Items, keep: impl Fn(usize) -> bool) -> Items {
     fn retain<T>(list: &mut Vec<T>, keep: &impl Fn(usize) -> bool) {
@@ -282,7 +349,7 @@ fn bits(b: PixelBox) -> [u64; 4] {
     [b.x0, b.y0, b.x1, b.y1].map(f64::to_bits)
 }
 
-fn is_text(items: &Items) -> bool {
+pub(super) fn is_text(items: &Items) -> bool {
     items
         .items
         .first()

@@ -3,6 +3,7 @@
 //! Nothing is downloaded here: the files are the reader's own copies.
 
 mod adience;
+mod coco;
 pub mod dates;
 mod fairface;
 mod named_pictures;
@@ -34,6 +35,8 @@ pub enum Dataset {
     Fairface,
     /// AgeDB: a folder of pictures named number_name_age_sex.jpg
     Agedb,
+    /// COCO JSON with age and sex among each person's attributes
+    Coco,
 }
 
 /// People of a data set.
@@ -70,6 +73,9 @@ pub fn read_dataset(
     skipped: &mut Skipped,
 ) -> Result<People> {
     let is_dir = path.is_dir();
+    if dataset == Dataset::Coco && !is_dir {
+        return coco::read(path, options, skipped);
+    }
     let prepared = !is_dir && path.exists() && is_prepared(path)?;
     let plain = ManifestOptions {
         pictures: options.pictures.clone(),
@@ -84,7 +90,7 @@ pub fn read_dataset(
         Dataset::Agedb if is_dir => named_pictures::agedb(path, skipped),
         _ if is_dir => problem("is a folder, and this data set is read from its table")
             .file(path)
-            .hint("name the CSV file with the annotations")
+            .hint("name the file with the annotations")
             .fail(),
         _ => Ok(of_manifest(read_manifest(path, &plain, skipped)?)),
     }

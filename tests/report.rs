@@ -190,7 +190,7 @@ fn a_table_of_mean_guesses_and_a_folder_of_pictures_is_a_page_of_curves() {
     ] {
         assert!(html.contains(part), "the report lacks \"{part}\"");
     }
-    assert!(!html.contains("SIMULATED") && !html.contains("<dt>banned</dt>"));
+    assert!(!html.contains("No person gave these answers") && !html.contains("<dt>banned</dt>"));
     dir.fails(
         &["report", "labels.csv", "--network", "--out", "other.html"],
         &["--pictures"],

@@ -1,4 +1,6 @@
 //! campaign.toml as typed by people ([`Campaign`]) and as checked for the program ([`Project`]).
+//!
+//! Over 600 lines because all of campaign.toml is one type and its check: who adds a field sees both.
 
 use crate::{Result, files::VoteMapping, problem};
 use serde::Deserialize;

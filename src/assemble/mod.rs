@@ -1,5 +1,7 @@
 //! From a study and its results to what the report says. The statistics come from `veche-analysis` and `veche-pools`; here
 //! they are picked, counted and given to [`crate::report`], which draws.
+//!
+//! Over 600 lines because the page's first chapters are made here; what came later has files of its own beside it.
 
 mod audits;
 mod benchmark;

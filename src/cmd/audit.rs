@@ -1,4 +1,6 @@
 //! `veche audit`: what the votes say about those who gave them.
+//!
+//! Over 600 lines because every audit's arguments stand here with their words; what audits find lies in `crate::audit`.
 
 use super::input::{RuleArgs, VotesArgs, need_truth};
 use crate::{

@@ -1,4 +1,6 @@
 //! An annotator's life over HTTP and JSON: docs/annotator-api.md.
+//!
+//! Over 600 lines because it is the whole of that page: every request and answer in the order of a life.
 
 use super::{
     board::moment,
